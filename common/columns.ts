@@ -1,0 +1,190 @@
+import type { Candidates as WireCandidates } from '../gen/millrace/type/v1/type.ts';
+import { MillraceError, type Reason } from './errors.ts';
+
+/** Columns with fixed names. Columns of sources are named by `rankColumn` and `scoreColumn`. */
+export const Columns = {
+  /** Reciprocal-rank fusion of the sources' ranks, k = 60 (Cormack, Clarke, Büttcher 2009). */
+  rrf: 'retrieval.rrf',
+  /** The first-stage ranker's score. */
+  ranking: 'score.ranking',
+  /** The score that the slate was chosen by. */
+  reranking: 'score.reranking',
+  /** Probability of the item in its slot, given the earlier slots. */
+  propensity: 'propensity',
+  /** A millrace.filtering.v1.RemovalReason. */
+  removalReason: 'removal.reason',
+  countPositive: 'count.positive',
+  countImpression: 'count.impression',
+  countClick: 'count.click',
+} as const;
+
+/** The column of 1-based ranks in one source's list; 0: the source did not retrieve the item. */
+export function rankColumn(source: string): string {
+  return `retrieval.${source}.rank`;
+}
+
+/** The column of one source's scores, on its own scale; 0 where its rank is 0. */
+export function scoreColumn(source: string): string {
+  return `retrieval.${source}.score`;
+}
+
+const COLUMN_NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_-]*)*$/;
+const ROWS_MAX = 1_000_000;
+const COLUMNS_MAX = 128;
+const NO_COLUMNS: ReadonlyMap<string, Float32Array> = new Map();
+const NO_IDS: readonly string[] = [];
+
+/**
+ * Items with columns: `items` holds one ordinal per row, each column one finite float32 per row. Immutable by agreement: no one
+ * writes into the arrays of a `Candidates` that it did not make, since in one process all stages hold the same arrays.
+ */
+export class Candidates {
+  static readonly empty: Candidates = new Candidates(new Uint32Array(0));
+
+  readonly items: Uint32Array;
+  readonly columns: ReadonlyMap<string, Float32Array>;
+  /** One external id per row where the caller sends them, else empty. */
+  readonly ids: readonly string[];
+
+  constructor(
+    items: Uint32Array,
+    columns: ReadonlyMap<string, Float32Array> = NO_COLUMNS,
+    ids: readonly string[] = NO_IDS,
+  ) {
+    this.items = items;
+    this.columns = columns;
+    this.ids = ids;
+  }
+
+  get count(): number {
+    return this.items.length;
+  }
+
+  /** The column of that name; COLUMN_MISSING if there is none. */
+  column(name: string): Float32Array {
+    const values = this.columns.get(name);
+    if (values === undefined) {
+      throw new MillraceError('COLUMN_MISSING', `candidates: column ${name} is missing`, {
+        violations: [{ field: 'candidates.columns', description: `${name} is missing` }],
+      });
+    }
+    return values;
+  }
+
+  /** The same rows with one more column, or with one replaced. The arrays are shared. */
+  with(name: string, values: Float32Array): Candidates {
+    return new Candidates(this.items, new Map(this.columns).set(name, values), this.ids);
+  }
+
+  /** The same rows with the columns of `other`, which has the same rows, added. */
+  withAll(other: Candidates): Candidates {
+    return new Candidates(this.items, new Map([...this.columns, ...other.columns]), this.ids);
+  }
+
+  /** The rows named, in the order named. */
+  take(rows: ArrayLike<number>): Candidates {
+    const items = new Uint32Array(rows.length);
+    for (let i = 0; i < rows.length; i++) items[i] = this.items[rows[i]];
+    const columns = new Map<string, Float32Array>();
+    for (const [name, values] of this.columns) {
+      const taken = new Float32Array(rows.length);
+      for (let i = 0; i < rows.length; i++) taken[i] = values[rows[i]];
+      columns.set(name, taken);
+    }
+    return new Candidates(
+      items,
+      columns,
+      this.ids.length === 0 ? NO_IDS : Array.from(rows, (row) => this.ids[row]),
+    );
+  }
+}
+
+/** The wire form. The bytes are views of the arrays on little-endian machines, which Node's platforms all are. */
+export function toWire(candidates: Candidates): WireCandidates {
+  const columns = [];
+  for (const [name, values] of candidates.columns) columns.push({ name, values: bytesOf(values) });
+  return {
+    count: candidates.count,
+    item: bytesOf(candidates.items),
+    columns,
+    itemId: candidates.ids as string[],
+  };
+}
+
+/**
+ * Checks and copies the wire form: `count` rows in every column, finite values, registered shape of names, no name twice, no
+ * ordinal twice. Faults are COLUMNS_INVALID in a request and RESPONSE_INVALID in a response, naming `field`.
+ */
+export function fromWire(wire: WireCandidates | undefined, field: string, reason: Reason): Candidates {
+  if (wire === undefined) return Candidates.empty;
+  const { count } = wire;
+  const fail = (part: string, description: string): never => {
+    const path = `${field}.${part}`;
+    throw new MillraceError(reason, `${path}: ${description}`, {
+      violations: [{ field: path, description }],
+    });
+  };
+  if (count > ROWS_MAX) fail('count', `${count} rows; at most ${ROWS_MAX}`);
+  if (wire.columns.length > COLUMNS_MAX)
+    fail('columns', `${wire.columns.length} columns; at most ${COLUMNS_MAX}`);
+  if (wire.item.length !== count * 4) fail('item', `${wire.item.length} bytes for ${count} rows of 4`);
+  if (wire.itemId.length !== 0 && wire.itemId.length !== count)
+    fail('item_id', `${wire.itemId.length} ids for ${count} rows`);
+  const items = u32Of(wire.item);
+  if (hasRepeats(items)) fail('item', 'an ordinal stands twice');
+  const columns = new Map<string, Float32Array>();
+  for (const [i, column] of wire.columns.entries()) {
+    const at = `columns[${i}]`;
+    if (!COLUMN_NAME.test(column.name))
+      fail(`${at}.name`, `not a column name: ${JSON.stringify(column.name.slice(0, 80))}`);
+    if (columns.has(column.name)) fail(`${at}.name`, `${column.name} stands twice`);
+    if (column.values.length !== count * 4)
+      fail(`${at}.values`, `${column.values.length} bytes for ${count} rows of 4 in ${column.name}`);
+    const values = f32Of(column.values);
+    const bad = firstNonFinite(values);
+    if (bad !== -1) fail(`${at}.values`, `${values[bad]} in row ${bad} of ${column.name}`);
+    columns.set(column.name, values);
+  }
+  return new Candidates(items, columns, wire.itemId);
+}
+
+/** The row of the first value that is not finite, or -1. */
+export function firstNonFinite(values: Float32Array): number {
+  for (let i = 0; i < values.length; i++) {
+    if (values[i] - values[i] !== 0) return i;
+  }
+  return -1;
+}
+
+function hasRepeats(items: Uint32Array): boolean {
+  if (items.length < 2) return false;
+  const sorted = items.slice().sort();
+  for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) return true;
+  return false;
+}
+
+/** The array's bytes as a Buffer, without a copy. */
+export function bytesOf(values: Uint32Array | Float32Array | Float64Array | Uint8Array): Buffer {
+  return Buffer.from(values.buffer, values.byteOffset, values.byteLength);
+}
+
+/** A copy of little-endian bytes, aligned; the length is a multiple of the element's. */
+export function u32Of(bytes: Uint8Array): Uint32Array {
+  return new Uint32Array(aligned(bytes));
+}
+
+/** See `u32Of`. */
+export function f32Of(bytes: Uint8Array): Float32Array {
+  return new Float32Array(aligned(bytes));
+}
+
+/** See `u32Of`. */
+export function f64Of(bytes: Uint8Array): Float64Array {
+  return new Float64Array(aligned(bytes));
+}
+
+function aligned(bytes: Uint8Array): ArrayBuffer {
+  const copy = new ArrayBuffer(bytes.length);
+  new Uint8Array(copy).set(bytes);
+  return copy;
+}

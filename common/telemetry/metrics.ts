@@ -1,0 +1,76 @@
+import { createServer, type Server } from 'node:http';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client';
+
+/** Every metric of Millrace, in Prometheus' naming: `_total` counts, seconds and bytes as base units. */
+export const metrics = {
+  rpcSeconds: new Histogram({
+    name: 'millrace_rpc_seconds',
+    help: 'Time of served RPCs by method and canonical code.',
+    labelNames: ['method', 'code'],
+    buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 5],
+  }),
+  rpcInFlight: new Gauge({
+    name: 'millrace_rpc_in_flight',
+    help: 'RPCs being served, by service.',
+    labelNames: ['service'],
+  }),
+  degradedTotal: new Counter({
+    name: 'millrace_degraded_total',
+    help: 'Answers that were worse than they should be, by stage and reason.',
+    labelNames: ['stage', 'reason'],
+  }),
+  guardRemovedTotal: new Counter({
+    name: 'millrace_guard_removed_total',
+    help: 'Items that only the last look removed, by reason.',
+    labelNames: ['reason'],
+  }),
+  catalogueEpoch: new Gauge({
+    name: 'millrace_catalogue_epoch',
+    help: 'The catalogue epoch that a service has folded.',
+    labelNames: ['service'],
+  }),
+  logAppendedTotal: new Counter({
+    name: 'millrace_log_appended_total',
+    help: 'Events made durable, by kind.',
+    labelNames: ['kind'],
+  }),
+  logCutBytesTotal: new Counter({
+    name: 'millrace_log_cut_bytes_total',
+    help: 'Bytes of torn tails cut on recovery.',
+  }),
+  spooledTotal: new Counter({
+    name: 'millrace_spooled_total',
+    help: 'Decision records that went to the local spool.',
+  }),
+  spoolDroppedTotal: new Counter({
+    name: 'millrace_spool_dropped_total',
+    help: 'Decision records lost because the spool was full.',
+  }),
+  qualityRatio: new Gauge({
+    name: 'millrace_quality_ratio',
+    help: 'Share of the usual work that load shedding leaves to a stage.',
+    labelNames: ['stage'],
+  }),
+  seenFilterFalsePositiveRatio: new Gauge({
+    name: 'millrace_seen_filter_false_positive_ratio',
+    help: 'Measured false-positive rate of the seen filters.',
+  }),
+};
+
+/** Serves the process's metrics in Prometheus' text format under `/metrics`. Port 0 takes a free one. */
+export async function serveMetrics(port: number, host: string): Promise<Server> {
+  collectDefaultMetrics();
+  const server = createServer(async (request, response) => {
+    if (request.url !== '/metrics') {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { 'content-type': register.contentType }).end(await register.metrics());
+  });
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  server.unref();
+  return server;
+}
