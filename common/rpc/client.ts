@@ -102,7 +102,12 @@ export class Channel {
         );
     const cancel = (): void => stream.cancel();
     call.signal.addEventListener('abort', cancel);
-    if ('write' in stream) void this.#feed(method, request as AsyncIterable<unknown>, stream);
+    if ('write' in stream)
+      void this.#feed(
+        method,
+        request as AsyncIterable<unknown>,
+        stream as ClientDuplexStream<Buffer, Buffer>,
+      );
     try {
       for await (const bytes of stream) yield method.decodeResponse(bytes as Buffer);
     } catch (error) {

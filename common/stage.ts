@@ -1,0 +1,58 @@
+import { BundlePolicy, type DescribeResponse } from '../gen/millrace/stage/v1/stage.ts';
+import type { DegradedReason, StageStatus } from '../gen/millrace/type/v1/type.ts';
+import type { BundleHost } from './bundle/host.ts';
+import { projectVersion } from './root.ts';
+import type { StageService } from './rpc/services.ts';
+
+/** What a stage says of itself beside its name. */
+export interface StageTraits {
+  readonly stage: string;
+  readonly needsColumns?: readonly string[];
+  readonly givesColumns?: readonly string[];
+  readonly needsUserState?: boolean;
+  readonly rowsMax?: number;
+}
+
+/** StageService over a stage's bundles. `catalogueEpoch` answers the epoch that the stage has folded. */
+export function stageService<T>(
+  traits: StageTraits,
+  bundles: BundleHost<T>,
+  catalogueEpoch: () => number,
+): StageService {
+  const description: DescribeResponse = {
+    stage: traits.stage,
+    implementation: 'millrace',
+    version: projectVersion,
+    needsColumns: [...(traits.needsColumns ?? [])],
+    givesColumns: [...(traits.givesColumns ?? [])],
+    needsUserState: traits.needsUserState ?? false,
+    needsItemIds: false,
+    bundlePolicy: BundlePolicy.BUNDLE_POLICY_PINNED,
+    rowsMax: traits.rowsMax ?? 10_000,
+  };
+  return {
+    describe: async () => description,
+    listBundles: async () => ({ bundles: bundles.list(), catalogueEpoch: catalogueEpoch() }),
+    loadBundle: async ({ version }) => ({ bundle: await bundles.load(version) }),
+    unloadBundle: async ({ version }) => {
+      bundles.unload(version);
+      return {};
+    },
+  };
+}
+
+/** The status that a stage of this project answers with. */
+export function stageStatus(
+  stage: string,
+  fields: { bundle?: string; catalogueEpoch?: number; degraded?: DegradedReason[] } = {},
+): StageStatus {
+  return {
+    stage,
+    implementation: 'millrace',
+    version: projectVersion,
+    bundle: fields.bundle ?? '',
+    catalogueEpoch: fields.catalogueEpoch ?? 0,
+    degraded: fields.degraded ?? [],
+    durationUs: 0,
+  };
+}
