@@ -2,7 +2,7 @@
  * Keeps the best k of a stream of scored rows: higher score first, equal scores by row ascending. A bounded heap over
  * typed arrays whose root is the worst row kept; allocated once, used for one selection after another.
  */
-export class BestRows {
+export class TopK {
   #rows: Uint32Array<ArrayBuffer>;
   #scores: Float64Array<ArrayBuffer>;
   #limit = 0;

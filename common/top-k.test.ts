@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
-import { BestRows } from './best-rows.ts';
+import { TopK } from './top-k.ts';
 import { Random } from './random.ts';
 
 test('keeps the best rows in order, equal scores by row, whatever the order of arrival', () => {
   const random = new Random(11);
-  const top = new BestRows(3);
+  const top = new TopK(3);
   for (let round = 0; round < 200; round++) {
     const size = random.int(60);
     const limit = random.int(20);
@@ -20,7 +20,7 @@ test('keeps the best rows in order, equal scores by row, whatever the order of a
 });
 
 test('the floor excludes exactly the scores that cannot enter', () => {
-  const top = new BestRows();
+  const top = new TopK();
   top.reset(2);
   top.offer(0, 5);
   expect(top.floor).toBe(Number.NEGATIVE_INFINITY);
