@@ -1,0 +1,83 @@
+import { IdTable } from './id-table.ts';
+import type { InteractionColumns } from './interaction-buffer.ts';
+import { InteractionBuffer } from './interaction-buffer.ts';
+import type { ReadOptions } from './read-rows.ts';
+import { readRows } from './read-rows.ts';
+import type { ImportReport } from './report.ts';
+import { RowFault } from './report.ts';
+import type { ItemRow, RowSink, UserRow } from './rows.ts';
+
+const ACTIONS_MAX = 256;
+
+export interface Dataset {
+  /** Those of the user file in its order, then others in order of their first interaction. */
+  users: string[];
+  /** Those of the item file in its order, then others, bare, in order of their first interaction. */
+  items: ItemRow[];
+  /** How many of `items` no item file described: they have an id alone. */
+  bareItems: number;
+  /** In order of appearance, at most 256. */
+  actions: string[];
+  interactions: InteractionColumns;
+  /** Row i describes `users[i]`. */
+  userRows: UserRow[];
+  report: ImportReport;
+}
+
+/**
+ * Reads a whole data set (`readRows` says from what) into columns. An interaction with an item or user that has no row
+ * of its own is accepted, and makes a bare one; a second row for the same item or user is bad.
+ */
+export async function readDataset(path: string, options: ReadOptions = {}): Promise<Dataset> {
+  const builder = new DatasetBuilder();
+  const report = await readRows(path, options, builder);
+  return builder.finish(report);
+}
+
+class DatasetBuilder implements RowSink {
+  readonly #users = new IdTable();
+  readonly #items = new IdTable();
+  readonly #actions = new IdTable();
+  readonly #itemRows: ItemRow[] = [];
+  readonly #userRows: UserRow[] = [];
+  readonly #interactions = new InteractionBuffer();
+
+  item(row: ItemRow): void {
+    if (this.#items.find(row.id) !== undefined) throw new RowFault(`item: '${row.id}' has a row already`);
+    this.#items.intern(row.id);
+    this.#itemRows.push(row);
+  }
+
+  user(row: UserRow): void {
+    if (this.#users.find(row.id) !== undefined) throw new RowFault(`user: '${row.id}' has a row already`);
+    this.#users.intern(row.id);
+    this.#userRows.push(row);
+  }
+
+  interaction(user: string, item: string, action: string, value: number, timeMs: number): void {
+    if (this.#actions.ids.length === ACTIONS_MAX && this.#actions.find(action) === undefined) {
+      throw new RowFault(`action: more than ${ACTIONS_MAX} different ones`);
+    }
+    this.#interactions.push(
+      this.#users.intern(user),
+      this.#items.intern(item),
+      this.#actions.intern(action),
+      value,
+      timeMs,
+    );
+  }
+
+  finish(report: ImportReport): Dataset {
+    const bareIds = this.#items.ids.slice(this.#itemRows.length);
+    const bare = bareIds.map((id): ItemRow => ({ id, title: '', categories: [], attributes: {} }));
+    return {
+      users: this.#users.ids,
+      items: [...this.#itemRows, ...bare],
+      bareItems: bare.length,
+      actions: this.#actions.ids,
+      interactions: this.#interactions.finish(),
+      userRows: this.#userRows,
+      report,
+    };
+  }
+}
