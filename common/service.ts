@@ -1,0 +1,123 @@
+import { z } from 'zod';
+import { addressSchema, ConfigSource } from './config.ts';
+import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
+import { RpcServer } from './rpc/server.ts';
+import { createLogger, type Logger } from './telemetry/log.ts';
+import { serveMetrics } from './telemetry/metrics.ts';
+import { startTracing } from './telemetry/trace.ts';
+
+/** Where each service listens and is found by the others. */
+export const addressesSchema = z.strictObject({
+  orchestrator: addressSchema.default('127.0.0.1:7100'),
+  candidates: addressSchema.default('127.0.0.1:7101'),
+  filtering: addressSchema.default('127.0.0.1:7102'),
+  ranking: addressSchema.default('127.0.0.1:7103'),
+  reranking: addressSchema.default('127.0.0.1:7104'),
+  features: addressSchema.default('127.0.0.1:7105'),
+  logging: addressSchema.default('127.0.0.1:7106'),
+});
+export type ServiceName = keyof z.infer<typeof addressesSchema>;
+
+export const telemetrySchema = z.strictObject({
+  /** OTLP/HTTP traces endpoint. Absent: no spans are recorded. */
+  otlpUrl: z.url().optional(),
+  /** Port of Prometheus' `/metrics`; 0 takes a free one. Absent: none is served. */
+  metricsPort: z.number().int().min(0).max(65535).optional(),
+  metricsHost: z.string().default('127.0.0.1'),
+});
+
+/** Every section that a configuration may have. */
+export const SECTIONS = [
+  'addresses',
+  'telemetry',
+  'orchestrator',
+  'candidates',
+  'filtering',
+  'ranking',
+  'reranking',
+  'features',
+  'logging',
+  'train',
+] as const;
+
+/** A service that has been put together, before anyone can call it. */
+export interface Component {
+  /** What it serves. */
+  readonly services: readonly Served[];
+  /** Tells `changed` now and whenever it becomes able or unable to answer. */
+  watchServing(changed: (serving: boolean) => void): void;
+  /** Ends its own work; called after the last request. */
+  close(): Promise<void>;
+}
+
+interface Served {
+  addTo(server: RpcServer): void;
+}
+
+/** Pairs a contract with its implementation for `Component.services`. */
+export function served<S extends GeneratedService>(
+  contract: Contract<S>,
+  implementation: Service<S>,
+): Served {
+  return { addTo: (server) => server.add(contract, implementation) };
+}
+
+/** What a component gets from the process it runs in. */
+export interface Environment {
+  readonly config: ConfigSource;
+  readonly log: Logger;
+}
+
+/** A component that listens. */
+export interface RunningService {
+  /** The port it listens on; 0 for a socket path. */
+  readonly port: number;
+  /** Drains and closes. */
+  stop(): Promise<void>;
+}
+
+/** Serves a component at its address with logs, spans and metrics as configured. */
+export async function runService(
+  name: ServiceName,
+  create: (environment: Environment) => Promise<Component>,
+): Promise<RunningService> {
+  const config = new ConfigSource();
+  config.checkSections(SECTIONS);
+  const addresses = config.section('addresses', addressesSchema);
+  const telemetry = config.section('telemetry', telemetrySchema);
+  const log = createLogger(name);
+  const stopTracing = startTracing({ service: name, otlpUrl: telemetry.otlpUrl });
+  const metricsServer =
+    telemetry.metricsPort === undefined
+      ? undefined
+      : await serveMetrics(telemetry.metricsPort, telemetry.metricsHost);
+  const component = await create({ config, log });
+  const server = new RpcServer({ log });
+  for (const service of component.services) service.addTo(server);
+  const port = await server.listen(addresses[name]);
+  component.watchServing((serving) => server.setServing(serving));
+  log.info({ address: addresses[name], port }, 'listening');
+  return {
+    port,
+    stop: async () => {
+      await server.drain();
+      await component.close();
+      metricsServer?.close();
+      await stopTracing();
+    },
+  };
+}
+
+/** Runs until SIGTERM or SIGINT, then drains and ends the process. A configuration fault ends it with code 2. */
+export async function runUntilSignal(start: () => Promise<RunningService>): Promise<void> {
+  let running: RunningService;
+  try {
+    running = await start();
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exit(2);
+  }
+  const stop = (): void => void running.stop().then(() => process.exit(0));
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+}
