@@ -1,3 +1,6 @@
+import type { z } from 'zod';
+import { MillraceError } from './errors.ts';
+
 /**
  * One binary part holding named typed arrays and a little metadata. Layout, little-endian: magic "MRAR" (4 bytes), format
  * version (u32), header length in bytes (u32), 4 zero bytes, header (UTF-8 JSON: kind, meta, and name, type, byte offset and length of each
@@ -38,12 +41,13 @@ interface Header {
   readonly arrays: readonly Entry[];
 }
 
-/** A decoded part. `meta` is whatever JSON was packed: the reader validates it. */
+/** A decoded part. */
 export interface PackedArrays {
-  readonly meta: unknown;
+  /** The metadata as `schema` reads it; BUNDLE_DAMAGED, naming the part's kind and the field, where it does not fit. */
+  meta<T>(schema: z.ZodType<T>): T;
   /**
    * The named array, of `length` elements if given. A view of the part where the part is aligned to 8 bytes, else of a
-   * copy. Throws naming the part's kind and the array where it is absent, or of another type or length.
+   * copy. BUNDLE_DAMAGED, naming the part's kind and the array, where it is absent or of another type or length.
    */
   array<T extends ArrayType>(name: string, type: T, length?: number): ArrayOf<T>;
 }
@@ -82,19 +86,24 @@ export function packArrays(
   return bytes;
 }
 
-/** Reads what `packArrays` wrote. Throws a message that names `kind` and what is wrong with the bytes. */
+/** Reads what `packArrays` wrote. BUNDLE_DAMAGED, naming `kind` and what is wrong with the bytes. */
 export function unpackArrays(bytes: Uint8Array, kind: string): PackedArrays {
   const header = readHeader(bytes, kind);
   const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
   const byName = new Map(header.arrays.map((entry) => [entry.name, entry]));
   return {
-    meta: header.meta,
+    meta(schema) {
+      const parsed = schema.safeParse(header.meta);
+      if (parsed.success) return parsed.data;
+      const { path, message } = parsed.error.issues[0];
+      throw damaged(`${kind}: ${['meta', ...path].join('.')}: ${message}`);
+    },
     array(name, type, length) {
       const entry = byName.get(name);
-      if (entry === undefined) throw new Error(`${kind}: array "${name}" is missing`);
-      if (entry.type !== type) throw new Error(`${kind}: array "${name}" is ${entry.type}, not ${type}`);
+      if (entry === undefined) throw damaged(`${kind}: array "${name}" is missing`);
+      if (entry.type !== type) throw damaged(`${kind}: array "${name}" is ${entry.type}, not ${type}`);
       if (length !== undefined && entry.length !== length) {
-        throw new Error(`${kind}: array "${name}" has ${entry.length} elements, not ${length}`);
+        throw damaged(`${kind}: array "${name}" has ${entry.length} elements, not ${length}`);
       }
       const make = arrayTypes[type] as unknown as new (
         buffer: ArrayBufferLike,
@@ -107,22 +116,22 @@ export function unpackArrays(bytes: Uint8Array, kind: string): PackedArrays {
 }
 
 function readHeader(bytes: Uint8Array, kind: string): Header {
-  if (bytes.length < PREFIX_BYTES) throw new Error(`${kind}: ${bytes.length} bytes are too few for a part`);
+  if (bytes.length < PREFIX_BYTES) throw damaged(`${kind}: ${bytes.length} bytes are too few for a part`);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (view.getUint32(0, true) !== MAGIC) throw new Error(`${kind}: not an array part (wrong magic)`);
+  if (view.getUint32(0, true) !== MAGIC) throw damaged(`${kind}: not an array part (wrong magic)`);
   const version = view.getUint32(4, true);
-  if (version !== FORMAT_VERSION) throw new Error(`${kind}: format ${version}, this reads ${FORMAT_VERSION}`);
+  if (version !== FORMAT_VERSION) throw damaged(`${kind}: format ${version}, this reads ${FORMAT_VERSION}`);
   const headerEnd = PREFIX_BYTES + view.getUint32(8, true);
-  if (headerEnd > bytes.length) throw new Error(`${kind}: truncated in the header`);
+  if (headerEnd > bytes.length) throw damaged(`${kind}: truncated in the header`);
   const header = parseHeader(bytes.subarray(PREFIX_BYTES, headerEnd), kind);
-  if (header.kind !== kind) throw new Error(`${kind}: the part holds "${header.kind}"`);
+  if (header.kind !== kind) throw damaged(`${kind}: the part holds "${header.kind}"`);
   for (const { name, type, offset, length } of header.arrays) {
-    if (!(type in arrayTypes)) throw new Error(`${kind}: array "${name}" has unknown type "${type}"`);
+    if (!(type in arrayTypes)) throw damaged(`${kind}: array "${name}" has unknown type "${type}"`);
     const sane = Number.isSafeInteger(length) && length >= 0 && offset >= headerEnd && offset % 8 === 0;
-    if (!sane) throw new Error(`${kind}: array "${name}" has offset ${offset} and length ${length}`);
+    if (!sane) throw damaged(`${kind}: array "${name}" has offset ${offset} and length ${length}`);
     const end = offset + length * arrayTypes[type].BYTES_PER_ELEMENT;
     if (end > bytes.length)
-      throw new Error(`${kind}: truncated: array "${name}" ends at ${end} of ${bytes.length}`);
+      throw damaged(`${kind}: truncated: array "${name}" ends at ${end} of ${bytes.length}`);
   }
   return header;
 }
@@ -134,7 +143,11 @@ function parseHeader(bytes: Uint8Array, kind: string): Header {
   } catch {
     // Falls through to the one message about a damaged header.
   }
-  throw new Error(`${kind}: the header is damaged`);
+  throw damaged(`${kind}: the header is damaged`);
+}
+
+function damaged(message: string): MillraceError {
+  return new MillraceError('BUNDLE_DAMAGED', message);
 }
 
 function typeOf(array: AnyArray): ArrayType {

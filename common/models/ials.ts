@@ -1,9 +1,10 @@
+import { z } from 'zod';
 import { packArrays, unpackArrays } from '../arrays.ts';
 import { Random } from '../random.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { transpose } from './interactions.ts';
 import type { RecencyOptions } from './recency.ts';
-import { recencyWeight, withRecency } from './recency.ts';
+import { isOrdered, noRecency, recencySchema, recencyWeight, withRecency } from './recency.ts';
 
 /**
  * Implicit alternating least squares (Hu, Koren, Volinsky 2008) in the parametrisation of "Revisiting the Performance of
@@ -12,7 +13,8 @@ import { recencyWeight, withRecency } from './recency.ts';
  *
  *   L = Σ_S c (1 − w·h)² + α0 Σ_all (w·h)² + λ Σ_w (C_w + α0 items)^ν ‖w‖² + λ Σ_h (C_h + α0 users)^ν ‖h‖²
  *
- * where C is the sum of c over the row or column. Equal weights may be reweighted by recency within each user's sequence.
+ * where C is the sum of c over the row or column. The weights c are the matrix's, times each event's recency within its
+ * person's sequence: one recency for learning the factors, a shorter one for the vector that asks what comes next.
  */
 export interface IalsOptions {
   readonly dim: number;
@@ -29,6 +31,8 @@ export interface IalsOptions {
   /** Conjugate gradient steps of `IalsUserSolver`, which starts at zero. */
   readonly foldInSteps: number;
   readonly recency: RecencyOptions;
+  /** Used by `IalsUserSolver` in place of `recency`. */
+  readonly foldInRecency: RecencyOptions;
   readonly seed: number;
 }
 
@@ -42,6 +46,7 @@ export const ialsDefaults: IalsOptions = {
   cgSteps: 3,
   foldInSteps: 10,
   recency: { halfLifeEvents: 50, floor: 0.1 },
+  foldInRecency: { halfLifeEvents: 5, floor: 0.02 },
   seed: 1,
 };
 
@@ -50,6 +55,8 @@ export interface IalsModel {
   readonly itemCount: number;
   /** Row-major `itemCount × dim`. */
   readonly itemFactors: Float32Array;
+  /** Row-major `dim × dim`: the product of the transposed item factors with the item factors. */
+  readonly gramian: Float64Array;
 }
 
 /** Called after each sweep with the number done and the number of all. */
@@ -57,120 +64,150 @@ export type OnSweep = (done: number, total: number) => void;
 
 const INITIAL_DEVIATION = 0.1;
 
-/** Trains on rows ordered oldest first. Deterministic for a seed. The user side is left to `IalsUserSolver`. */
+/**
+ * Trains on rows ordered oldest first; recency is dropped where the data has no order. Deterministic for a seed. Throws
+ * nothing; time is proportional to sweeps · (entries · dim · (2 cgSteps + 3) + (users + items) · dim² · (cgSteps + 2)).
+ */
 export function fitIals(
   matrix: InteractionMatrix,
-  options: IalsOptions = ialsDefaults,
+  asked: IalsOptions = ialsDefaults,
   onSweep?: OnSweep,
 ): IalsModel {
-  const { dim, sweeps } = options;
+  const options = isOrdered(matrix) ? asked : { ...asked, recency: noRecency, foldInRecency: noRecency };
+  const { dim, sweeps, cgSteps } = options;
   const byUser = withRecency(matrix, options.recency);
   const byItem = transpose(byUser);
-  const random = new Random(options.seed);
-  const itemFactors = new Float32Array(byItem.rowCount * dim);
-  const deviation = INITIAL_DEVIATION / Math.sqrt(dim);
-  for (let i = 0; i < itemFactors.length; i++) itemFactors[i] = deviation * random.normal();
+  const itemFactors = randomFactors(byItem.rowCount, options);
   const userFactors = new Float32Array(byUser.rowCount * dim);
-  const userSide = new RowSolver(itemFactors, options);
-  const itemSide = new RowSolver(userFactors, options);
+  const gramian = new Float64Array(dim * dim);
+  const userSide = new RowSolver(itemFactors, gramian, options);
+  const itemSide = new RowSolver(userFactors, gramian, options);
   for (let sweep = 0; sweep < sweeps; sweep++) {
-    solveRows(userSide, byUser, userFactors, options.cgSteps);
-    solveRows(itemSide, byItem, itemFactors, options.cgSteps);
+    fillGramian(itemFactors, dim, gramian);
+    solveRows(userSide, byUser, userFactors, cgSteps);
+    fillGramian(userFactors, dim, gramian);
+    solveRows(itemSide, byItem, itemFactors, cgSteps);
     onSweep?.(sweep + 1, sweeps);
   }
-  return { options, itemCount: byItem.rowCount, itemFactors };
+  fillGramian(itemFactors, dim, gramian);
+  return { options, itemCount: byItem.rowCount, itemFactors, gramian };
 }
 
 /**
  * Turns a history into a user vector with the solver of the training, over fixed item factors. Holds its scratch: one
- * instance serves one call at a time and allocates nothing in `solve`.
+ * instance serves one call at a time and `solve` allocates nothing once it has seen the longest history.
  */
 export class IalsUserSolver {
+  readonly #model: IalsModel;
   readonly #rows: RowSolver;
-  readonly #options: IalsOptions;
+  #items = new Uint32Array(64);
   #weights = new Float32Array(64);
 
-  constructor({ itemFactors, options }: IalsModel) {
-    this.#options = options;
-    this.#rows = new RowSolver(itemFactors, options);
-    this.#rows.refreshGramian();
+  constructor(model: IalsModel) {
+    this.#model = model;
+    this.#rows = new RowSolver(model.itemFactors, model.gramian, model.options);
   }
 
   /**
-   * `items`: ordinals below `itemCount`, oldest first, repeats add up; `weights`: their confidence before recency (1 where
-   * absent); `vector`: `dim` elements, overwritten; all zero for an empty history.
+   * `items`: ordinals, oldest first; those that the model does not know say nothing, repeats add up. `weights`: their
+   * confidence before recency, 1 where absent. `vector`: `dim` elements, overwritten; zero if nothing is known.
    */
   solve(items: Uint32Array, weights: Float32Array | undefined, vector: Float32Array): void {
-    const count = items.length;
-    if (this.#weights.length < count) this.#weights = new Float32Array(2 * count);
-    for (let i = 0; i < count; i++) {
-      this.#weights[i] =
-        (weights === undefined ? 1 : weights[i]) * recencyWeight(count - 1 - i, this.#options.recency);
+    const { options, itemCount } = this.#model;
+    if (this.#items.length < items.length) {
+      this.#items = new Uint32Array(2 * items.length);
+      this.#weights = new Float32Array(2 * items.length);
+    }
+    let known = 0;
+    for (let i = 0; i < items.length; i++) {
+      if (items[i] >= itemCount) continue;
+      const weight = weights === undefined ? 1 : weights[i];
+      this.#items[known] = items[i];
+      this.#weights[known++] = weight * recencyWeight(items.length - 1 - i, options.foldInRecency);
     }
     vector.fill(0);
-    this.#rows.solve(items, this.#weights, 0, count, this.#options.foldInSteps, vector, 0);
+    this.#rows.solve(this.#items, this.#weights, 0, known, options.foldInSteps, vector, 0);
   }
 }
 
 const KIND = 'model.ials';
 
-export function encodeIals(model: IalsModel): Uint8Array {
-  const { options, itemCount, itemFactors } = model;
-  return packArrays(KIND, { options, itemCount }, { itemFactors });
+const metaSchema = z.object({
+  itemCount: z.int().nonnegative(),
+  options: z.object({
+    dim: z.int().positive(),
+    sweeps: z.int().nonnegative(),
+    unobservedWeight: z.number().nonnegative(),
+    regularisation: z.number().nonnegative(),
+    frequencyExponent: z.number(),
+    cgSteps: z.int().positive(),
+    foldInSteps: z.int().positive(),
+    recency: recencySchema,
+    foldInRecency: recencySchema,
+    seed: z.number(),
+  }),
+});
+
+export function encodeIals({ options, itemCount, itemFactors, gramian }: IalsModel): Uint8Array {
+  return packArrays(KIND, { options, itemCount }, { itemFactors, gramian });
 }
 
-/** Throws naming what is wrong with the bytes. */
+/** BUNDLE_DAMAGED, naming what is wrong with the bytes. The factors stay a view of `bytes` where those are aligned. */
 export function decodeIals(bytes: Uint8Array): IalsModel {
   const part = unpackArrays(bytes, KIND);
-  const { options, itemCount } = part.meta as Omit<IalsModel, 'itemFactors'>;
-  return { options, itemCount, itemFactors: part.array('itemFactors', 'f32', itemCount * options.dim) };
+  const { options, itemCount } = part.meta(metaSchema);
+  return {
+    options,
+    itemCount,
+    itemFactors: part.array('itemFactors', 'f32', itemCount * options.dim),
+    gramian: part.array('gramian', 'f64', options.dim ** 2),
+  };
+}
+
+function randomFactors(rows: number, { dim, seed }: IalsOptions): Float32Array {
+  const random = new Random(seed);
+  const deviation = INITIAL_DEVIATION / Math.sqrt(dim);
+  return new Float32Array(rows * dim).map(() => deviation * random.normal());
+}
+
+/** gramian = factorsᵀ factors. */
+function fillGramian(factors: Float32Array, dim: number, gramian: Float64Array): void {
+  gramian.fill(0);
+  for (let at = 0; at < factors.length; at += dim) {
+    for (let i = 0; i < dim; i++) addFactors(gramian, i * dim, factors[at + i], factors, at, i + 1);
+  }
+  for (let i = 0; i < dim; i++) {
+    for (let j = 0; j < i; j++) gramian[j * dim + i] = gramian[i * dim + j];
+  }
 }
 
 function solveRows(solver: RowSolver, matrix: InteractionMatrix, out: Float32Array, steps: number): void {
-  solver.refreshGramian();
   const { offsets, columns, weights } = matrix;
   for (let row = 0; row < matrix.rowCount; row++) {
     solver.solve(columns, weights, offsets[row], offsets[row + 1], steps, out, row);
   }
 }
 
-/** Solves one side's rows against the other side's fixed factors. */
+/** Solves one side's rows against the other side's factors, whose Gramian the caller keeps up to date. */
 class RowSolver {
   readonly #factors: Float32Array;
   readonly #options: IalsOptions;
   readonly #dim: number;
-  /** α0 times the Gramian of the factors. */
   readonly #gramian: Float64Array;
   readonly #solution: Float64Array;
   readonly #residual: Float64Array;
   readonly #direction: Float64Array;
   readonly #image: Float64Array;
 
-  constructor(factors: Float32Array, options: IalsOptions) {
+  constructor(factors: Float32Array, gramian: Float64Array, options: IalsOptions) {
     this.#factors = factors;
+    this.#gramian = gramian;
     this.#options = options;
     this.#dim = options.dim;
-    this.#gramian = new Float64Array(options.dim ** 2);
     this.#solution = new Float64Array(options.dim);
     this.#residual = new Float64Array(options.dim);
     this.#direction = new Float64Array(options.dim);
     this.#image = new Float64Array(options.dim);
-  }
-
-  /** To be called when the factors have changed. */
-  refreshGramian(): void {
-    const dim = this.#dim;
-    const factors = this.#factors;
-    const gramian = this.#gramian.fill(0);
-    for (let row = 0; row < factors.length; row += dim) {
-      for (let i = 0; i < dim; i++) addFactors(gramian, i * dim, factors[row + i], factors, row, i + 1);
-    }
-    for (let i = 0; i < dim; i++) {
-      for (let j = 0; j <= i; j++) {
-        gramian[i * dim + j] *= this.#options.unobservedWeight;
-        gramian[j * dim + i] = gramian[i * dim + j];
-      }
-    }
   }
 
   /** Improves row `row` of `out` by up to `steps` conjugate gradient steps. An empty row becomes zero. */
