@@ -1,0 +1,153 @@
+import { create, toBinary } from '@bufbuild/protobuf';
+import {
+  type AttributeProto,
+  AttributeProto_AttributeType,
+  AttributeProtoSchema,
+  GraphProtoSchema,
+  ModelProtoSchema,
+  type NodeProto,
+  NodeProtoSchema,
+  type TensorProto,
+  TensorProto_DataType,
+  TensorProtoSchema,
+  type ValueInfoProto,
+  ValueInfoProtoSchema,
+} from 'onnx-buf';
+import type { Attribute, Constant, ElementType, Graph, Node, Parameter, Value } from './graph.ts';
+import type { Shape } from './shapes.ts';
+
+/** What an exported model computes and carries. */
+export interface ModelExport {
+  /** Output name → value. */
+  readonly outputs: Readonly<Record<string, Value>>;
+  /** `initialisers`: carried in the file, for serving. `inputs`: fed by name at every run, for training. */
+  readonly parameters: 'initialisers' | 'inputs';
+  /** Written to the model's `metadata_props`. */
+  readonly metadata?: Readonly<Record<string, string>>;
+}
+
+/** IR version 10 and operator set 21: ONNX 1.16, which ONNX Runtime runs from 1.18 on. */
+const IR_VERSION = 10n;
+const OPERATOR_SET = 21n;
+
+const ELEMENT_TYPE: Record<ElementType, TensorProto_DataType> = {
+  float32: TensorProto_DataType.FLOAT,
+  int64: TensorProto_DataType.INT64,
+  bool: TensorProto_DataType.BOOL,
+};
+
+/**
+ * The bytes of a self-contained ONNX ModelProto: the part of `graph` that `wanted.outputs` depend on. Equal graphs give
+ * equal bytes.
+ */
+export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
+  const needed = neededBy(graph, Object.values(wanted.outputs));
+  const kept = (value: Value) => needed.has(value);
+  const inputs = graph.inputs.filter(kept);
+  const parameters = graph.parameters.filter(kept);
+  const fed = wanted.parameters === 'inputs';
+  const initialisers = [...(fed ? [] : parameters), ...[...graph.constants].filter(kept)];
+  const { names, copies } = nameOutputs(graph, needed, wanted.outputs);
+  const nodes = graph.nodes.filter((node) => kept(node.output)).map((node) => nodeProto(node, names));
+  const model = create(ModelProtoSchema, {
+    irVersion: IR_VERSION,
+    producerName: 'millrace',
+    opsetImport: [{ domain: '', version: OPERATOR_SET }],
+    graph: create(GraphProtoSchema, {
+      name: 'millrace',
+      node: [...nodes, ...copies],
+      initializer: initialisers.map(tensorProto),
+      input: [...inputs, ...(fed ? parameters : [])].map((value) => valueInfo(value.name, value)),
+      output: Object.entries(wanted.outputs).map(([name, value]) => valueInfo(name, value)),
+    }),
+    metadataProps: Object.entries(wanted.metadata ?? {}).map(([key, value]) => ({ key, value })),
+  });
+  return toBinary(ModelProtoSchema, model);
+}
+
+function neededBy(graph: Graph, outputs: readonly Value[]): Set<Value> {
+  const needed = new Set(outputs);
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i];
+    if (needed.has(node.output)) for (const input of node.inputs) needed.add(input);
+  }
+  return needed;
+}
+
+/** A computed value takes its output name; one that is wanted twice, or is fed or constant, is copied to it. */
+function nameOutputs(graph: Graph, needed: ReadonlySet<Value>, outputs: Readonly<Record<string, Value>>) {
+  const computed = new Set(graph.nodes.map((node) => node.output));
+  const names = new Map<Value, string>();
+  const copied: [Value, string][] = [];
+  for (const value of needed) {
+    const wanted = outputs[value.name];
+    if (wanted !== undefined && wanted !== value)
+      throw new Error(`output '${value.name}' is an inner value's name`);
+  }
+  for (const [name, value] of Object.entries(outputs)) {
+    if (computed.has(value) && !names.has(value)) names.set(value, name);
+    else copied.push([value, name]);
+  }
+  const copies = copied.map(([value, name]) =>
+    create(NodeProtoSchema, { opType: 'Identity', input: [names.get(value) ?? value.name], output: [name] }),
+  );
+  return { names, copies };
+}
+
+function nodeProto(node: Node, names: ReadonlyMap<Value, string>): NodeProto {
+  const nameOf = (value: Value) => names.get(value) ?? value.name;
+  return create(NodeProtoSchema, {
+    name: node.output.name,
+    opType: node.op,
+    input: node.inputs.map(nameOf),
+    output: [nameOf(node.output)],
+    attribute: Object.entries(node.attributes).map(([name, attribute]) => attributeProto(name, attribute)),
+  });
+}
+
+function attributeProto(name: string, attribute: Attribute): AttributeProto {
+  const type = AttributeProto_AttributeType;
+  if ('int' in attribute) {
+    return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(attribute.int) });
+  }
+  if ('ints' in attribute) {
+    return create(AttributeProtoSchema, { name, type: type.INTS, ints: attribute.ints.map(BigInt) });
+  }
+  return create(AttributeProtoSchema, {
+    name,
+    type: type.STRING,
+    s: new TextEncoder().encode(attribute.string),
+  });
+}
+
+function tensorProto(value: Constant | Parameter): TensorProto {
+  const { buffer, byteOffset, byteLength } = value.data;
+  return create(TensorProtoSchema, {
+    name: value.name,
+    dataType: ELEMENT_TYPE[value.type],
+    dims: value.shape.map((dimension) => BigInt(dimension)),
+    rawData: new Uint8Array(buffer as ArrayBuffer, byteOffset, byteLength),
+  });
+}
+
+function valueInfo(name: string, value: Value): ValueInfoProto {
+  return create(ValueInfoProtoSchema, {
+    name,
+    type: {
+      value: {
+        case: 'tensorType',
+        value: { elemType: ELEMENT_TYPE[value.type], shape: shapeOf(value.shape) },
+      },
+    },
+  });
+}
+
+function shapeOf(shape: Shape) {
+  return {
+    dim: shape.map((dimension) =>
+      typeof dimension === 'number'
+        ? { value: { case: 'dimValue' as const, value: BigInt(dimension) } }
+        : { value: { case: 'dimParam' as const, value: dimension } },
+    ),
+  };
+}

@@ -1,0 +1,129 @@
+import type { Shape } from './shapes.ts';
+import { formatShape, staticSize } from './shapes.ts';
+
+export type ElementType = 'float32' | 'int64' | 'bool';
+
+/** A tensor in a graph: an input, a parameter, a constant or the output of a node. `name` is unique in its graph. */
+export interface Value {
+  readonly graph: Graph;
+  readonly name: string;
+  readonly type: ElementType;
+  readonly shape: Shape;
+}
+
+/** A trainable float32 tensor of static shape. Training writes `data` in place; a serving model carries it. */
+export interface Parameter extends Value {
+  readonly data: Float32Array;
+  /** Whether L1, L2 and weight decay apply: true for weights, false for biases. */
+  readonly regularised: boolean;
+}
+
+export interface Constant extends Value {
+  readonly data: Float32Array | BigInt64Array;
+}
+
+/** An ONNX attribute, tagged by its kind. */
+export type Attribute =
+  | { readonly int: number }
+  | { readonly ints: readonly number[] }
+  | { readonly string: string };
+
+export type Attributes = Readonly<Record<string, Attribute>>;
+
+/** One operator with one output, which carries the node's name. */
+export interface Node {
+  readonly op: string;
+  readonly inputs: readonly Value[];
+  readonly output: Value;
+  readonly attributes: Attributes;
+}
+
+/**
+ * A float32 ONNX graph under construction. Nodes are added by the functions of `operators.ts`, which infer and check
+ * shapes as they build, so that a graph that exists is well formed. Nodes stand in topological order. Forward pass, loss
+ * and backward pass live in one graph; `encode.ts` exports the part that the wanted outputs need.
+ */
+export class Graph {
+  readonly inputs: Value[] = [];
+  readonly parameters: Parameter[] = [];
+  readonly nodes: Node[] = [];
+  readonly #constants = new Map<string, Constant>();
+  readonly #names = new Set<string>();
+
+  get constants(): Iterable<Constant> {
+    return this.#constants.values();
+  }
+
+  input(name: string, shape: Shape): Value {
+    const value: Value = { graph: this, name: this.claim(name), type: 'float32', shape };
+    this.inputs.push(value);
+    return value;
+  }
+
+  /** `data` holds the initial values, row-major, and is kept, not copied. */
+  parameter(name: string, shape: readonly number[], data: Float32Array, regularised = true): Parameter {
+    checkLength(name, shape, data.length);
+    const value = { graph: this, name: this.claim(name), type: 'float32' as const, shape, data, regularised };
+    this.parameters.push(value);
+    return value;
+  }
+
+  /** A float32 tensor that training does not touch. */
+  constant(name: string, shape: readonly number[], data: Float32Array): Constant {
+    checkLength(name, shape, data.length);
+    const value = { graph: this, name: this.claim(name), type: 'float32' as const, shape, data };
+    this.#constants.set(name, value);
+    return value;
+  }
+
+  /** A float32 scalar; equal ones are one value. */
+  scalar(number: number): Constant {
+    const name = `scalar ${Object.is(number, -0) ? '-0' : number}`;
+    return this.#constants.get(name) ?? this.constant(name, [], Float32Array.of(number));
+  }
+
+  /** A one-dimensional int64 tensor (axes, shapes, indices); equal ones are one value. */
+  integers(numbers: readonly number[]): Constant {
+    const name = `integers ${numbers.join(',')}`;
+    const known = this.#constants.get(name);
+    if (known !== undefined) return known;
+    const data = BigInt64Array.from(numbers, BigInt);
+    const value = { graph: this, name: this.claim(name), type: 'int64' as const, shape: [data.length], data };
+    this.#constants.set(name, value);
+    return value;
+  }
+
+  /** Adds a node whose output was inferred by the caller. For `operators.ts`. */
+  node(
+    op: string,
+    name: string,
+    inputs: readonly Value[],
+    output: { readonly type: ElementType; readonly shape: Shape },
+    attributes: Attributes = {},
+  ): Value {
+    for (const input of inputs) {
+      if (input.graph !== this) throw new Error(`${name} (${op}): input '${input.name}' is of another graph`);
+    }
+    const value: Value = { graph: this, name: this.claim(name), type: output.type, shape: output.shape };
+    this.nodes.push({ op, inputs, output: value, attributes });
+    return value;
+  }
+
+  /** `name`, or a free one made from `op`. */
+  nodeName(op: string, name?: string): string {
+    return name ?? `${op}_${this.nodes.length}`;
+  }
+
+  private claim(name: string): string {
+    if (this.#names.has(name)) throw new Error(`the graph already has a value named '${name}'`);
+    this.#names.add(name);
+    return name;
+  }
+}
+
+function checkLength(name: string, shape: readonly number[], length: number): void {
+  const size = staticSize(shape);
+  if (size !== length) {
+    throw new Error(`'${name}' of shape ${formatShape(shape)} takes ${size} values, got ${length}`);
+  }
+}

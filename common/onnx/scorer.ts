@@ -1,0 +1,100 @@
+import { fromBinary } from '@bufbuild/protobuf';
+import { ModelProtoSchema } from 'onnx-buf';
+import { type InferenceSession, Tensor } from 'onnxruntime-node';
+import { openSession } from './session.ts';
+
+/** A scoring model's one input: float32 [N, width], row-major, NaN = missing. */
+export const FEATURES_INPUT = 'features';
+
+/** A scoring model's one output: float32 [N]. */
+export const SCORE_OUTPUT = 'score';
+
+/** The metadata key under which a model names the feature schema that it was trained on. */
+export const FEATURE_SCHEMA_KEY = 'feature_schema_hash';
+
+/** What the caller will feed; a model that differs is refused. */
+export interface ScorerExpectation {
+  /** Columns of the feature matrix. */
+  readonly width?: number;
+  readonly featureSchemaHash?: string;
+}
+
+/** An opened scoring model: a matrix of features in, one score a row out. */
+export class Scorer {
+  readonly width: number;
+  /** The model's `metadata_props`. */
+  readonly metadata: ReadonlyMap<string, string>;
+  readonly #session: InferenceSession;
+
+  private constructor(session: InferenceSession, width: number, metadata: ReadonlyMap<string, string>) {
+    this.#session = session;
+    this.width = width;
+    this.metadata = metadata;
+  }
+
+  /** Throws where `model` is no scoring model, or not one for what is `expected`. */
+  static async open(model: Uint8Array, expected: ScorerExpectation = {}): Promise<Scorer> {
+    const metadata = readMetadata(model);
+    const schema = metadata.get(FEATURE_SCHEMA_KEY);
+    if (expected.featureSchemaHash !== undefined && schema !== expected.featureSchemaHash) {
+      throw new Error(
+        `the model was trained on feature schema ${schema ?? '(none named)'}, not ${expected.featureSchemaHash}`,
+      );
+    }
+    const session = await openSession(model);
+    try {
+      return new Scorer(session, checkedWidth(session, expected.width), metadata);
+    } catch (error) {
+      await session.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Scores rows of `width` features each; `features` may be empty. It is read in place during the call, so it must not
+   * change before the promise settles. Equal calls give equal bits; a row's last bits may depend on how many rows are
+   * scored with it.
+   */
+  async run(features: Float32Array): Promise<Float32Array> {
+    const rows = features.length / this.width;
+    if (!Number.isInteger(rows)) {
+      throw new Error(`${features.length} features do not make rows of ${this.width}`);
+    }
+    if (rows === 0) return new Float32Array(0);
+    const tensor = new Tensor('float32', features, [rows, this.width]);
+    const outputs = await this.#session.run({ [FEATURES_INPUT]: tensor });
+    return outputs[SCORE_OUTPUT].data as Float32Array;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#session.release();
+  }
+}
+
+function readMetadata(model: Uint8Array): ReadonlyMap<string, string> {
+  let properties: readonly { key: string; value: string }[];
+  try {
+    properties = fromBinary(ModelProtoSchema, model).metadataProps;
+  } catch (cause) {
+    throw new Error('not an ONNX model', { cause });
+  }
+  return new Map(properties.map(({ key, value }) => [key, value]));
+}
+
+function checkedWidth(session: InferenceSession, expected: number | undefined): number {
+  const { inputNames, outputNames } = session;
+  if (inputNames.length !== 1 || inputNames[0] !== FEATURES_INPUT || !outputNames.includes(SCORE_OUTPUT)) {
+    throw new Error(
+      `a scoring model maps '${FEATURES_INPUT}' to '${SCORE_OUTPUT}'; this one maps ${inputNames} to ${outputNames}`,
+    );
+  }
+  const input = session.inputMetadata[0];
+  const width =
+    input.isTensor && input.type === 'float32' && input.shape.length === 2 ? input.shape[1] : undefined;
+  if (typeof width !== 'number')
+    throw new Error(`the model's input '${FEATURES_INPUT}' is not float32 [N, width]`);
+  if (expected !== undefined && width !== expected) {
+    throw new Error(`the model's input '${FEATURES_INPUT}' has width ${width}, expected ${expected}`);
+  }
+  return width;
+}
