@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readdir, readFile, rm, truncate, writeFile } from 'node:fs/promises';
+import { cp, mkdtemp, readdir, readFile, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
@@ -55,6 +55,7 @@ test('a tail torn at any byte is cut, counted and written over', async () => {
     await using log = await SegmentLog.open(dir);
     const bytesCut = size - starts[kept];
     expect(log.recovered).toEqual({ recordsCut: bytesCut > 0 ? 1 : 0, bytesCut });
+    expect((await stat(file)).size).toBe(starts[kept]);
     expect(await log.append([payloadOf(77)])).toBe(kept);
     expect((await log.read(0)).payloads.map(idOf)).toEqual([...[0, 1, 2, 3].slice(0, kept), 77]);
   }
@@ -137,6 +138,19 @@ test('an unfinished group whose first page never reached the disk is cut; a fini
   longer.fill(0, 0, 4096);
   await writeFile(file, longer);
   await expect(SegmentLog.open(dir)).rejects.toMatchObject({ name: 'LogDamagedError', file, byteOffset: 0 });
+});
+
+test('an import takes the place of a last segment that recovery emptied', async () => {
+  await makeLog(1, 1);
+  const [file] = await segments();
+  await truncate(file, 5);
+  await using log = await SegmentLog.open(dir);
+  expect(await (await log.stage([payloadOf(7), payloadOf(8)])).publish()).toBe(0);
+  expect(await log.dropBefore(0)).toBe(0);
+  expect(await segments()).toEqual([file]);
+  expect(await log.append([payloadOf(9)])).toBe(2);
+  expect((await log.read(0)).payloads.map(idOf)).toEqual([7, 8, 9]);
+  expect(await ids()).toEqual([7, 8, 9]);
 });
 
 test('damage that appears while the log is open is refused by the read that meets it', async () => {
