@@ -317,12 +317,15 @@ describe('files', () => {
     await expect(read('data.parquet', 'PAR1')).rejects.toThrow('the name ends in none of');
   });
 
-  it('tells its progress in bytes of the files, to the end', async () => {
+  it('keeps every row of a long file, and tells its progress in bytes to the end', async () => {
     const rows = Array.from({ length: 60_000 }, (_, i) => `u${i % 500},i${i % 97},${i}`);
     const items = await file('items.csv', 'id,title\ni1,One\n');
     const seen: ImportProgress[] = [];
     const onProgress = (progress: ImportProgress) => seen.push(progress);
-    await read('log.csv', `user,item,time\n${rows.join('\n')}`, { items, onProgress });
+    const dataset = await read('log.csv', `user,item,time\n${rows.join('\n')}`, { items, onProgress });
+    expect(
+      events(dataset).map(([user, item, , , timeMs]) => `${user},${item},${Number(timeMs) / 1000}`),
+    ).toEqual(rows);
     expect(seen.length).toBeGreaterThan(2);
     expect(seen[0].file).toBe(items);
     expect(seen.at(-1)?.bytesRead).toBe(seen[0].bytesTotal);
