@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
 import { Graph } from './graph.ts';
 import { meanSquaredError } from './losses.ts';
-import { gemm, reshape } from './operators.ts';
+import { add, gemm, reshape } from './operators.ts';
 import { type TrainOptions, train } from './train.ts';
 
 const ROWS = 300;
@@ -92,6 +92,16 @@ describe('train', () => {
     const kept = w.data[0] * features[0] + w.data[1] * features[1] + b.data[0];
     expect(kept).toBeCloseTo(seen[1], 5);
     expect(Math.abs(kept - seen[4])).toBeGreaterThan(1e-3);
+  });
+
+  it('validates an output that needs part of the trained parameters only', async () => {
+    const { parameters, columns, output, x, features } = linear();
+    const offset = output.graph.parameter('offset', [], Float32Array.of(1));
+    const loss = meanSquaredError(add(output, offset), columns[1].input);
+    const validation = { columns: [{ input: x, data: features }], output, metric: () => 1, patience: 1 };
+    const { bestEpoch } = await train(loss, [...parameters, offset], columns, { ...options, validation });
+    expect(bestEpoch).toBe(1);
+    expect(offset.data[0]).not.toBe(1);
   });
 
   it('refuses a loss that diverges, columns of unequal rows, and no rows', async () => {
