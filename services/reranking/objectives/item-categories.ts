@@ -1,0 +1,62 @@
+/**
+ * Each item's categories as numbers, by ordinal: what the catalogue's strings become when an item arrives, so that nothing
+ * compares strings on a request. Categories are numbered from 0 in order of arrival. An item never set has none.
+ */
+export class ItemCategories {
+  readonly #numbers = new Map<string, number>();
+  #start = new Uint32Array(0);
+  #length = new Uint8Array(0);
+  #pool = new Uint32Array(1024);
+  #used = 0;
+
+  /** How many categories there are. */
+  get count(): number {
+    return this.#numbers.size;
+  }
+
+  /** Sets anew what was set before. Throws if an item has more than 255 different categories. */
+  set(ordinal: number, categories: readonly string[]): void {
+    const numbers = [...new Set(categories)].map((category) => this.#numberOf(category));
+    if (numbers.length > 255)
+      throw new RangeError(`item ${ordinal}: ${numbers.length} categories, more than 255`);
+    if (ordinal >= this.#start.length) {
+      const length = Math.max(ordinal + 1, this.#start.length * 2);
+      this.#start = grown(this.#start, new Uint32Array(length));
+      this.#length = grown(this.#length, new Uint8Array(length));
+    }
+    if (numbers.length > this.#length[ordinal]) this.#start[ordinal] = this.#reserve(numbers.length);
+    this.#length[ordinal] = numbers.length;
+    this.#pool.set(numbers, this.#start[ordinal]);
+  }
+
+  /** How many categories the item has. */
+  lengthOf(ordinal: number): number {
+    return ordinal < this.#length.length ? this.#length[ordinal] : 0;
+  }
+
+  /** The number of the item's category at `index`, which is below `lengthOf(ordinal)`. */
+  at(ordinal: number, index: number): number {
+    return this.#pool[this.#start[ordinal] + index];
+  }
+
+  #numberOf(category: string): number {
+    let number = this.#numbers.get(category);
+    if (number === undefined) {
+      number = this.#numbers.size;
+      this.#numbers.set(category, number);
+    }
+    return number;
+  }
+
+  #reserve(length: number): number {
+    const start = this.#used;
+    this.#used += length;
+    if (this.#used > this.#pool.length) this.#pool = grown(this.#pool, new Uint32Array(this.#used * 2));
+    return start;
+  }
+}
+
+function grown<T extends Uint32Array | Uint8Array>(values: T, larger: T): T {
+  larger.set(values);
+  return larger;
+}
