@@ -81,6 +81,11 @@ export class Candidates {
     return new Candidates(this.items, new Map([...this.columns, ...other.columns]), this.ids);
   }
 
+  /** The same rows with external ids. */
+  withIds(idOf: (ordinal: number) => string): Candidates {
+    return new Candidates(this.items, this.columns, Array.from(this.items, idOf));
+  }
+
   /** The rows named, in the order named. */
   take(rows: ArrayLike<number>): Candidates {
     const items = new Uint32Array(rows.length);

@@ -128,6 +128,15 @@ export class BundleHost<T> {
     }
   }
 
+  isReady(version: string): boolean {
+    return this.#slots.get(version)?.state === BundleState.BUNDLE_STATE_READY;
+  }
+
+  /** True until the bundle is unloaded and no request uses it. */
+  isKnown(version: string): boolean {
+    return this.#slots.has(version);
+  }
+
   /** What the stage made of every READY bundle. */
   *loaded(): Iterable<T> {
     for (const slot of this.#slots.values()) if (slot.loaded !== undefined) yield slot.loaded;

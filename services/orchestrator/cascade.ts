@@ -1,0 +1,22 @@
+import type { Call } from '../../common/rpc/call.ts';
+import { CascadeRun, type Peers, type Query, type Slate, type World } from './run.ts';
+import { filter } from './steps/filter.ts';
+import { guard } from './steps/guard.ts';
+import { hydrate } from './steps/hydrate.ts';
+import { rank } from './steps/rank.ts';
+import { rerank } from './steps/rerank.ts';
+import { retrieve } from './steps/retrieve.ts';
+
+/**
+ * The flow of one request. Each step calls one stage within its share of the deadline and has its own answer to the stage's
+ * failure; what went wrong is in the run's statuses.
+ */
+export async function cascade(query: Query, world: World, peers: Peers, call: Call): Promise<Slate> {
+  const run = new CascadeRun(query, world, peers, call);
+  const user = await hydrate(run);
+  const retrieved = await retrieve(run, user);
+  const kept = await filter(run, user, retrieved);
+  const ranked = await rank(run, user, kept);
+  const slate = await rerank(run, ranked);
+  return guard(run, user, retrieved, ranked, slate);
+}

@@ -1,0 +1,106 @@
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
+import { type Call, within } from '../../common/rpc/call.ts';
+import type { FeaturesService, LoggingService } from '../../common/rpc/services.ts';
+import { Event } from '../../gen/millrace/logging/v1/logging.ts';
+import type {
+  FeedbackEvent,
+  RecordFeedbackResponse,
+} from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
+import { Action } from '../../gen/millrace/type/v1/type.ts';
+import type { RecentUsers } from './recent-users.ts';
+import type { Recorder } from './recorder.ts';
+import { checkedId } from './requests.ts';
+import type { Tokens } from './tokens.ts';
+
+const EVENTS_MAX = 1_000;
+const EVENT_ID_BYTES_MAX = 128;
+const FUTURE_MS_MAX = 24 * 3_600_000;
+/** How long a hide waits for the features service to know of it. */
+const HIDE_WAIT_MS = 1_000;
+const ACTIONS: ReadonlySet<number> = new Set(Object.values(Action).filter((action) => action > 0));
+
+export interface FeedbackWorld {
+  readonly catalogue: Catalogue;
+  readonly tokens: Tokens;
+  readonly recentUsers: RecentUsers;
+  readonly recorder: Recorder;
+  readonly logging: LoggingService;
+  readonly features: FeaturesService;
+  readonly nowMs: number;
+}
+
+/**
+ * Records feedback: durable on return. While the log is away a call that holds only impressions goes to the spool; any other
+ * one is refused with LOG_UNAVAILABLE and may be retried with the same event ids. Items acted on are out of the next answer; a
+ * hide also waits until the features service knows of it, so that every replica does.
+ */
+export async function recordFeedback(
+  events: readonly FeedbackEvent[],
+  world: FeedbackWorld,
+  call: Call,
+): Promise<RecordFeedbackResponse> {
+  if (events.length === 0 || events.length > EVENTS_MAX)
+    throw fieldError('events', `${events.length} events; 1 to ${EVENTS_MAX} are allowed`);
+  const records = events.map((event, i) => toRecord(event, `events[${i}]`, world));
+  if (events.every(({ action }) => action === Action.ACTION_IMPRESSION) && world.recorder.spooling)
+    return spooled(records, world);
+  let appended: Awaited<ReturnType<LoggingService['append']>>;
+  try {
+    appended = await world.logging.append({ events: records }, call);
+  } catch (thrown) {
+    const error = asMillraceError(thrown);
+    if (error.responsible === 'caller') throw error;
+    if (events.every(({ action }) => action === Action.ACTION_IMPRESSION)) return spooled(records, world);
+    throw new MillraceError('LOG_UNAVAILABLE', `feedback was not recorded: ${error.message}`, {
+      cause: error,
+    });
+  }
+  let hiddenBefore = 0;
+  for (const [i, { userId, itemId, action }] of events.entries()) {
+    if (action === Action.ACTION_IMPRESSION) continue;
+    world.recentUsers.acted(userId, world.catalogue.ordinalEver(itemId) as number, appended.offsets[i]);
+    if (action === Action.ACTION_HIDE) hiddenBefore = Math.max(hiddenBefore, appended.offsets[i] + 1);
+  }
+  if (hiddenBefore > 0) await untilKnown(events[0].userId, hiddenBefore, world, call);
+  return { duplicates: appended.duplicates };
+}
+
+function spooled(records: Event[], { recorder }: FeedbackWorld): RecordFeedbackResponse {
+  for (const record of records) recorder.record(record);
+  return { duplicates: records.map(() => false) };
+}
+
+/** While the features service is away `recentUsers` alone keeps the hide. */
+async function untilKnown(
+  userId: string,
+  asOf: number,
+  { features }: FeedbackWorld,
+  call: Call,
+): Promise<void> {
+  await features.getUserState({ userId, parts: [], asOf }, within(call, HIDE_WAIT_MS)).catch(() => {});
+}
+
+function toRecord(event: FeedbackEvent, at: string, { catalogue, tokens, nowMs }: FeedbackWorld): Event {
+  const { eventId, itemId, action, value, attributionToken: token } = event;
+  const idBytes = Buffer.byteLength(eventId);
+  if (idBytes === 0 || idBytes > EVENT_ID_BYTES_MAX)
+    throw fieldError(`${at}.event_id`, `${idBytes} bytes; 1 to ${EVENT_ID_BYTES_MAX} are allowed`);
+  const userId = checkedId(`${at}.user_id`, event.userId);
+  checkedId(`${at}.item_id`, itemId);
+  if (!ACTIONS.has(action)) throw fieldError(`${at}.action`, `${action} is not an action`);
+  if (value !== undefined && !Number.isFinite(value))
+    throw fieldError(`${at}.value`, `${value} is not finite`);
+  const timeMs = event.timeMs === 0 ? nowMs : event.timeMs;
+  if (timeMs < 0 || timeMs > nowMs + FUTURE_MS_MAX)
+    throw fieldError(`${at}.time_ms`, `${timeMs} is before 1970 or in the future`);
+  if (catalogue.ordinalEver(itemId) === undefined)
+    throw fieldError(`${at}.item_id`, 'was never in the catalogue', 'ITEM_UNKNOWN');
+  const shown =
+    token === '' ? undefined : tokens.readAttribution(token, userId, itemId, `${at}.attribution_token`);
+  return Event.fromPartial({
+    eventId,
+    timeMs,
+    feedback: { userId, itemId, action, ...(value === undefined ? {} : { value }), ...shown },
+  });
+}

@@ -1,0 +1,83 @@
+import { randomBytes } from 'node:crypto';
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { fieldError } from '../../common/errors.ts';
+import type { ClientContext, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
+import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import type { OrchestratorConfig } from './config.ts';
+import type { Query } from './run.ts';
+import type { Tokens } from './tokens.ts';
+
+const ID_BYTES_MAX = 256;
+const SEEDS_MAX = 100;
+const EXCLUDED_MAX = 10_000;
+const CONTEXT_CHARS_MAX = 64;
+
+/** Checks a request and resolves its ids. `bundle` and `variant` are the route's. */
+export function recommendQuery(
+  request: RecommendRequest,
+  route: { bundle: string; variant: string },
+  world: { config: OrchestratorConfig; catalogue: Catalogue; tokens: Tokens; nowMs: number },
+): Query {
+  const { catalogue, config } = world;
+  const userId = checkedId('user_id', request.userId);
+  const limit = checkedLimit(request.limit, config);
+  if (request.seedItems.length > SEEDS_MAX)
+    throw fieldError('seed_items', `${request.seedItems.length} items; at most ${SEEDS_MAX}`);
+  const excluded = [...resolved(request.excludeItems, 'exclude_items', catalogue)];
+  if (request.pageToken !== '') {
+    excluded.push(...world.tokens.readPage(request.pageToken, userId, catalogue.lineage, 'page_token'));
+  }
+  return {
+    userId,
+    context: contextOf(request.context, route, world.nowMs),
+    limit,
+    seeds: resolved(request.seedItems, 'seed_items', catalogue),
+    excluded: new Uint32Array(new Set(excluded)),
+  };
+}
+
+export function checkedId(field: string, id: string): string {
+  const bytes = Buffer.byteLength(id);
+  if (bytes === 0) throw fieldError(field, 'is empty');
+  if (bytes > ID_BYTES_MAX) throw fieldError(field, `${bytes} bytes; at most ${ID_BYTES_MAX}`);
+  return id;
+}
+
+export function checkedLimit(
+  limit: number | undefined,
+  { limitDefault, limitMax }: OrchestratorConfig,
+): number {
+  if (limit === undefined) return limitDefault;
+  if (limit < 1 || limit > limitMax)
+    throw fieldError('limit', `${limit} is not in [1, ${limitMax}]`, 'LIMIT_OUT_OF_RANGE');
+  return limit;
+}
+
+/** The ordinals of the ids that are in the catalogue, each once. */
+export function resolved(ids: readonly string[], field: string, catalogue: Catalogue): Uint32Array {
+  if (ids.length > EXCLUDED_MAX) throw fieldError(field, `${ids.length} items; at most ${EXCLUDED_MAX}`);
+  const ordinals = ids.map((id) => catalogue.ordinalOf(id)).filter((ordinal) => ordinal !== undefined);
+  return new Uint32Array(new Set(ordinals));
+}
+
+export function contextOf(
+  context: ClientContext | undefined,
+  route: { bundle: string; variant: string },
+  nowMs: number,
+): RequestContext {
+  const client = { device: '', locale: '', surface: '', region: '', ...context };
+  for (const field of ['device', 'locale', 'surface', 'region'] as const) {
+    if (client[field].length > CONTEXT_CHARS_MAX) {
+      throw fieldError(
+        `context.${field}`,
+        `${client[field].length} characters; at most ${CONTEXT_CHARS_MAX}`,
+      );
+    }
+  }
+  return RequestContext.fromPartial({
+    ...client,
+    ...route,
+    requestId: randomBytes(16).toString('hex'),
+    timeMs: nowMs,
+  });
+}

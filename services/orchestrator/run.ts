@@ -1,0 +1,175 @@
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import type { Candidates } from '../../common/columns.ts';
+import { asMillraceError, Code, MillraceError } from '../../common/errors.ts';
+import type { Call } from '../../common/rpc/call.ts';
+import type {
+  CandidatesService,
+  FeaturesService,
+  FilteringService,
+  LoggingService,
+  RankingService,
+  RerankingService,
+} from '../../common/rpc/services.ts';
+import { stageStatus } from '../../common/stage.ts';
+import { metrics } from '../../common/telemetry/metrics.ts';
+import type { User } from '../../common/user-state.ts';
+import { DegradedReason, type RequestContext, StageStatus } from '../../gen/millrace/type/v1/type.ts';
+import { Budget, type Quality } from './budget.ts';
+import type { OrchestratorConfig, StageName } from './config.ts';
+import { Guard } from './guard.ts';
+import type { RecentUsers } from './recent-users.ts';
+
+/** The stages that the orchestrator calls. */
+export interface Peers {
+  readonly features: FeaturesService;
+  readonly candidates: CandidatesService;
+  readonly filtering: FilteringService;
+  readonly ranking: RankingService;
+  readonly reranking: RerankingService;
+  readonly logging: LoggingService;
+}
+
+/** A checked request, ids resolved to ordinals. */
+export interface Query {
+  /** Empty: nobody, which only SimilarItems allows. */
+  readonly userId: string;
+  /** Without the user state. Names the bundle. */
+  readonly context: RequestContext;
+  readonly limit: number;
+  readonly seeds: Uint32Array;
+  /** Ordinals that the request excludes, those of earlier pages included. */
+  readonly excluded: Uint32Array;
+}
+
+/** What lasts longer than a request. */
+export interface World {
+  readonly config: OrchestratorConfig;
+  readonly catalogue: Catalogue;
+  readonly recentUsers: RecentUsers;
+  readonly quality: Readonly<Record<StageName, Quality>>;
+  /** The bundle's vetted popular items. */
+  readonly fallback: Uint32Array;
+}
+
+/** What a request comes to: the list, and everything that explanation and record need. */
+export interface Slate {
+  /** The items to show, in order, with all their columns. */
+  readonly items: Candidates;
+  /** All candidates in retrieval order. */
+  readonly retrieved: Candidates;
+  /** All candidates that were scored, with their scores. */
+  readonly ranked: Candidates;
+  /** Why a retrieved item is not among the ranked: RemovalReason by ordinal. */
+  readonly removed: ReadonlyMap<number, number>;
+  readonly user: User;
+  readonly firings: readonly { rule: string; item: number; effect: string }[];
+  readonly policyVersion: string;
+  readonly sourceErrors: Readonly<Record<string, string>>;
+  readonly stages: readonly StageStatus[];
+  readonly degraded: readonly DegradedReason[];
+}
+
+/** One request on its way through the cascade: its time, its trail of statuses, and what later steps must know of earlier ones. */
+export class CascadeRun {
+  readonly query: Query;
+  readonly world: World;
+  readonly peers: Peers;
+  readonly stages: StageStatus[] = [];
+  readonly removed = new Map<number, number>();
+  firings: Slate['firings'] = [];
+  policyVersion = '';
+  sourceErrors: Record<string, string> = {};
+  readonly #budget: Budget;
+
+  constructor(query: Query, world: World, peers: Peers, call: Call) {
+    this.query = query;
+    this.world = world;
+    this.peers = peers;
+    this.#budget = new Budget(call, world.config);
+  }
+
+  /** The request's context as one stage gets it. */
+  contextFor(stage: StageName, userState: Uint8Array): RequestContext {
+    const { context } = this.query;
+    const wanted = this.world.config.sendUserState.includes(stage);
+    return {
+      ...context,
+      userState: (wanted ? userState : NO_BYTES) as Buffer,
+      quality: this.world.quality[stage].value,
+    };
+  }
+
+  /** The candidates as one stage gets them: with external ids if it is configured so. */
+  candidatesFor(stage: StageName, candidates: Candidates): Candidates {
+    return this.world.config.sendItemIds.includes(stage)
+      ? candidates.withIds((ordinal) => this.world.catalogue.idOf(ordinal))
+      : candidates;
+  }
+
+  /** A last look with the user's state as far as it is known. */
+  guardFor(user: User): Guard {
+    const { catalogue, recentUsers } = this.world;
+    const { userId, excluded, context } = this.query;
+    const acted = recentUsers.actedSince(userId, user.offset);
+    return new Guard({
+      catalogue,
+      user,
+      excluded: new Set([...excluded, ...acted]),
+      timeMs: context.timeMs,
+      region: context.region,
+    });
+  }
+
+  /**
+   * Calls one stage within its share of the time and notes how it went. Undefined if it failed, whatever the failure: the step
+   * then does without.
+   */
+  async attempt<R extends { status?: StageStatus | undefined }>(
+    stage: StageName,
+    work: (call: Call) => Promise<R>,
+  ): Promise<R | undefined> {
+    const shareMs = this.#budget.shareMs(stage);
+    const quality = this.world.quality[stage];
+    const startedAt = performance.now();
+    try {
+      if (shareMs <= 0) throw new MillraceError('DEADLINE_SPENT', 'the deadline leaves no time');
+      const response = await work(this.#budget.callFor(stage));
+      this.#note(stage, response.status ?? stageStatus(stage), startedAt);
+      if (quality.value < 1) this.degrade(stage, DegradedReason.DEGRADED_REASON_LOAD_SHED);
+      return response;
+    } catch (thrown) {
+      this.#note(stage, NO_STATUS, startedAt);
+      this.degrade(stage, reasonOf(asMillraceError(thrown)));
+      return undefined;
+    } finally {
+      quality.observe(performance.now() - startedAt, shareMs);
+      metrics.qualityRatio.set({ stage }, quality.value);
+    }
+  }
+
+  /** Adds reasons to the latest status of the stage. */
+  degrade(stage: string, ...reasons: DegradedReason[]): void {
+    const status = this.stages.findLast((known) => known.stage === stage);
+    if (status !== undefined) status.degraded = [...new Set([...status.degraded, ...reasons])];
+    for (const reason of reasons) metrics.degradedTotal.inc({ stage, reason });
+  }
+
+  #note(stage: StageName, status: StageStatus, startedAt: number): void {
+    const durationUs = Math.round((performance.now() - startedAt) * 1000);
+    this.stages.push({ ...status, stage, durationUs });
+    for (const reason of status.degraded) metrics.degradedTotal.inc({ stage, reason });
+  }
+}
+
+const NO_BYTES = Buffer.alloc(0);
+/** Of a stage that did not answer. */
+const NO_STATUS: StageStatus = StageStatus.fromPartial({});
+
+function reasonOf(error: MillraceError): DegradedReason {
+  if (error.reason === 'DEADLINE_SPENT') return DegradedReason.DEGRADED_REASON_DEADLINE_SPENT;
+  if (error.reason === 'RESPONSE_INVALID') return DegradedReason.DEGRADED_REASON_STAGE_INVALID_RESPONSE;
+  if (error.code === Code.UNAVAILABLE) return DegradedReason.DEGRADED_REASON_STAGE_UNAVAILABLE;
+  if (error.code === Code.DEADLINE_EXCEEDED || error.code === Code.CANCELLED)
+    return DegradedReason.DEGRADED_REASON_STAGE_TIMEOUT;
+  return DegradedReason.DEGRADED_REASON_STAGE_FAILED;
+}

@@ -1,0 +1,275 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { BundleStore } from '../../common/bundle/store.ts';
+import { CatalogueReplica } from '../../common/catalogue/replica.ts';
+import { systemClock } from '../../common/clock.ts';
+import { Columns } from '../../common/columns.ts';
+import { fieldError } from '../../common/errors.ts';
+import type { Call } from '../../common/rpc/call.ts';
+import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
+import { type Component, type Environment, served } from '../../common/service.ts';
+import { RemovalReason } from '../../gen/millrace/filtering/v1/filtering.ts';
+import type {
+  ExplainedCandidate,
+  RecommendRequest,
+  RecommendResponse,
+  SimilarItemsRequest,
+} from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
+import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
+import { Quality } from './budget.ts';
+import { cascade } from './cascade.ts';
+import { type OrchestratorConfig, orchestratorSchema, type StageName } from './config.ts';
+import { decisionEvent, firingTexts, scoresOf } from './decision.ts';
+import { recordFeedback } from './feedback.ts';
+import { RecentUsers } from './recent-users.ts';
+import { Recorder } from './recorder.ts';
+import { checkedId, checkedLimit, contextOf, recommendQuery, resolved } from './requests.ts';
+import { Routes } from './routes.ts';
+import type { Peers, Query, Slate, World } from './run.ts';
+import { Tokens } from './tokens.ts';
+
+/** The front door. `stages`: the StageService of every routed stage. `replica`: shared in one process, else one of its own. */
+export async function createOrchestrator(
+  environment: Environment,
+  peers: Peers,
+  stages: ReadonlyMap<string, StageService>,
+  replica?: CatalogueReplica,
+): Promise<Component & { implementation: OrchestratorService }> {
+  const { config: source, log } = environment;
+  const config = source.section('orchestrator', orchestratorSchema);
+  const folder = join(source.home, 'orchestrator');
+  const catalogue =
+    replica ?? new CatalogueReplica({ features: peers.features, watcher: 'orchestrator', log });
+  const store = new BundleStore(join(source.home, 'bundles'));
+  const routes = new Routes({ store, stages, catalogue, config, log });
+  const recorder = await Recorder.open({
+    logging: peers.logging,
+    spoolFolder: join(folder, 'spool'),
+    log,
+    queueMax: config.recordQueueMax,
+  });
+  const tokens = new Tokens(await tokenKey(config.tokenKey, folder));
+  const implementation = new FrontDoor({ config, peers, catalogue, routes, recorder, tokens });
+  return {
+    implementation,
+    services: [served(contracts.orchestrator, implementation)],
+    watchServing: (changed) => routes.start(config.bundlePollMs, changed),
+    close: async () => {
+      await routes.stop();
+      await recorder.close();
+      if (replica === undefined) await catalogue.stop();
+    },
+  };
+}
+
+async function tokenKey(configured: string | undefined, folder: string): Promise<Buffer> {
+  if (configured !== undefined) return Buffer.from(configured);
+  const path = join(folder, 'token.key');
+  await mkdir(folder, { recursive: true });
+  await writeFile(path, randomBytes(32), { flag: 'wx', mode: 0o600 }).catch((error) => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return readFile(path);
+}
+
+interface Parts {
+  readonly config: OrchestratorConfig;
+  readonly peers: Peers;
+  readonly catalogue: CatalogueReplica;
+  readonly routes: Routes;
+  readonly recorder: Recorder;
+  readonly tokens: Tokens;
+}
+
+class FrontDoor implements OrchestratorService {
+  readonly #parts: Parts;
+  readonly #recentUsers: RecentUsers;
+  readonly #quality: Record<StageName, Quality>;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+    this.#recentUsers = new RecentUsers(parts.config);
+    const quality = (): Quality => new Quality(parts.config.qualityMin);
+    this.#quality = {
+      features: quality(),
+      candidates: quality(),
+      filtering: quality(),
+      ranking: quality(),
+      reranking: quality(),
+    };
+  }
+
+  async recommend(request: RecommendRequest, call: Call): Promise<RecommendResponse> {
+    const { response } = await this.#answer(request, call, true);
+    return response;
+  }
+
+  async similarItems(
+    request: SimilarItemsRequest,
+    call: Call,
+  ): ReturnType<OrchestratorService['similarItems']> {
+    const { config, catalogue: replica, routes } = this.#parts;
+    const { catalogue } = replica;
+    const seed = catalogue.ordinalOf(checkedId('item_id', request.itemId));
+    if (seed === undefined) throw fieldError('item_id', 'is not in the catalogue', 'ITEM_UNKNOWN');
+    const userId = request.userId === '' ? '' : checkedId('user_id', request.userId);
+    const route = routes.route(userId);
+    const query: Query = {
+      userId,
+      context: contextOf(request.context, route, systemClock.nowMs()),
+      limit: checkedLimit(request.limit, config),
+      seeds: Uint32Array.of(seed),
+      excluded: new Uint32Array(
+        new Set([seed, ...resolved(request.excludeItems, 'exclude_items', catalogue)]),
+      ),
+    };
+    const { response } = await this.#run(query, route.substituted, call, true);
+    return { response: { ...response, nextPageToken: '' } };
+  }
+
+  async explain(
+    { request }: { request?: RecommendRequest | undefined },
+    call: Call,
+  ): ReturnType<OrchestratorService['explain']> {
+    if (request === undefined) throw fieldError('request', 'is missing');
+    const { response, slate } = await this.#answer(request, call, false);
+    const { catalogue } = this.#parts.catalogue;
+    return {
+      response,
+      candidates: explainedCandidates(slate, (ordinal) => ({
+        id: catalogue.idOf(ordinal),
+        title: catalogue.item(ordinal)?.title ?? '',
+      })),
+      firings: firingTexts(slate, catalogue),
+      sourceErrors: { ...slate.sourceErrors },
+    };
+  }
+
+  async getDecision(
+    { requestId }: { requestId: string },
+    call: Call,
+  ): ReturnType<OrchestratorService['getDecision']> {
+    const { decision, timeMs } = await this.#parts.peers.logging.getDecision(
+      { requestId: checkedId('request_id', requestId) },
+      call,
+    );
+    return { decision, timeMs };
+  }
+
+  async recordFeedback(
+    { events }: Parameters<OrchestratorService['recordFeedback']>[0],
+    call: Call,
+  ): ReturnType<OrchestratorService['recordFeedback']> {
+    const { peers, catalogue, tokens, recorder } = this.#parts;
+    const world = {
+      ...peers,
+      catalogue: catalogue.catalogue,
+      tokens,
+      recorder,
+      recentUsers: this.#recentUsers,
+      nowMs: systemClock.nowMs(),
+    };
+    return recordFeedback(events, world, call);
+  }
+
+  #answer(
+    request: RecommendRequest,
+    call: Call,
+    logged: boolean,
+  ): Promise<{ response: RecommendResponse; slate: Slate }> {
+    const { config, catalogue, routes, tokens } = this.#parts;
+    const route = routes.route(request.userId);
+    const world = { config, catalogue: catalogue.catalogue, tokens, nowMs: systemClock.nowMs() };
+    return this.#run(recommendQuery(request, route, world), route.substituted, call, logged);
+  }
+
+  #run(
+    query: Query,
+    substituted: boolean,
+    call: Call,
+    logged: boolean,
+  ): Promise<{ response: RecommendResponse; slate: Slate }> {
+    const { config, peers, catalogue: replica, routes, recorder } = this.#parts;
+    const { catalogue } = replica;
+    return routes.host.use(query.context.bundle, async ({ items: fallback }) => {
+      const world: World = {
+        config,
+        catalogue,
+        recentUsers: this.#recentUsers,
+        quality: this.#quality,
+        fallback,
+      };
+      const slate = await cascade(query, world, peers, call);
+      if (logged) recorder.record(decisionEvent(query, slate, catalogue, config.recordSample));
+      return { slate, response: this.#respond(query, slate, substituted) };
+    });
+  }
+
+  #respond(query: Query, slate: Slate, substituted: boolean): RecommendResponse {
+    const { catalogue: replica, recorder, tokens } = this.#parts;
+    const { catalogue } = replica;
+    const { requestId, bundle, variant } = query.context;
+    const { items, columns } = slate.items;
+    const scores = columns.get(Columns.reranking);
+    const propensities = columns.get(Columns.propensity);
+    const sources = [...columns]
+      .filter(([name]) => name.endsWith('.rank'))
+      .map(([name, ranks]) => ({ name: name.split('.')[1], ranks }));
+    const degraded = [...slate.degraded];
+    if (substituted) degraded.push(DegradedReason.DEGRADED_REASON_BUNDLE_SUBSTITUTED);
+    if (recorder.spooling) degraded.push(DegradedReason.DEGRADED_REASON_LOG_SPOOLED);
+    return {
+      requestId,
+      items: Array.from(items, (item, position) => {
+        const itemId = catalogue.idOf(item);
+        const propensity = propensities?.[position] ?? 1;
+        return {
+          itemId,
+          score: scores?.[position] ?? 0,
+          sources: sources.filter(({ ranks }) => ranks[position] > 0).map(({ name }) => name),
+          propensity,
+          attributionToken: tokens.attribution(query.userId, itemId, { requestId, position, propensity }),
+        };
+      }),
+      bundle,
+      variant,
+      stages: [...slate.stages],
+      degraded,
+      nextPageToken:
+        items.length < query.limit
+          ? ''
+          : tokens.page(query.userId, catalogue.lineage, Uint32Array.of(...query.excluded, ...items)),
+    };
+  }
+}
+
+const REMOVAL_PREFIX = 'REMOVAL_REASON_';
+const REMOVAL_NAMES = new Map(
+  Object.entries(RemovalReason).map(([name, reason]) => [
+    reason as number,
+    name.slice(REMOVAL_PREFIX.length),
+  ]),
+);
+
+function explainedCandidates(
+  slate: Slate,
+  itemOf: (ordinal: number) => { id: string; title: string },
+): ExplainedCandidate[] {
+  const shown = new Map(Array.from(slate.items.items, (item, position) => [item, position]));
+  const rankedRow = new Map(Array.from(slate.ranked.items, (item, row) => [item, row]));
+  return Array.from(slate.retrieved.items, (item, row) => {
+    const position = shown.get(item);
+    const ranked = rankedRow.get(item);
+    const scores =
+      position !== undefined
+        ? scoresOf(slate.items, position)
+        : ranked !== undefined
+          ? scoresOf(slate.ranked, ranked)
+          : scoresOf(slate.retrieved, row);
+    const { id, title } = itemOf(item);
+    const removed = REMOVAL_NAMES.get(slate.removed.get(item) ?? 0) ?? 'UNSPECIFIED';
+    const outcome = position !== undefined ? 'SHOWN' : slate.removed.has(item) ? removed : 'NOT_SELECTED';
+    return { itemId: id, title, scores, outcome, position: position ?? 0 };
+  });
+}

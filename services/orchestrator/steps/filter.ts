@@ -1,0 +1,47 @@
+import { Candidates, Columns } from '../../../common/columns.ts';
+import { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering.ts';
+import type { CascadeRun } from '../run.ts';
+import type { Hydrated } from './hydrate.ts';
+
+/** The candidates that may be shown. While the filtering stage is away, the rules of the last look hold for all candidates. */
+export async function filter(
+  run: CascadeRun,
+  { user, state }: Hydrated,
+  candidates: Candidates,
+): Promise<Candidates> {
+  const { query, world } = run;
+  const acted = world.recentUsers.actedSince(query.userId, user.offset);
+  const excluded = new Candidates(new Uint32Array(new Set([...query.excluded, ...acted])));
+  const response = await run.attempt('filtering', (call) =>
+    run.peers.filtering.filter(
+      {
+        context: run.contextFor('filtering', state),
+        candidates: run.candidatesFor('filtering', new Candidates(candidates.items)),
+        excluded,
+      },
+      call,
+    ),
+  );
+  if (response === undefined) return guarded(run, user, candidates);
+  const reasons = response.removed.column(Columns.removalReason);
+  for (const [row, item] of response.removed.items.entries()) run.removed.set(item, reasons[row]);
+  const rows: number[] = [];
+  for (let row = 0, k = 0; row < candidates.count; row++) {
+    if (candidates.items[row] === response.candidates.items[k]) {
+      rows.push(row);
+      k++;
+    }
+  }
+  return candidates.take(rows);
+}
+
+function guarded(run: CascadeRun, user: Hydrated['user'], candidates: Candidates): Candidates {
+  const guard = run.guardFor(user);
+  const rows: number[] = [];
+  for (let row = 0; row < candidates.count; row++) {
+    const reason = guard.admit(candidates.items[row]);
+    if (reason === RemovalReason.REMOVAL_REASON_UNSPECIFIED) rows.push(row);
+    else run.removed.set(candidates.items[row], reason);
+  }
+  return candidates.take(rows);
+}

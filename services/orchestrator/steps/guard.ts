@@ -1,0 +1,79 @@
+import { Candidates, Columns } from '../../../common/columns.ts';
+import { stageStatus } from '../../../common/stage.ts';
+import { metrics } from '../../../common/telemetry/metrics.ts';
+import { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering.ts';
+import { DegradedReason } from '../../../gen/millrace/type/v1/type.ts';
+import type { CascadeRun, Slate } from '../run.ts';
+import type { Hydrated } from './hydrate.ts';
+
+/**
+ * The last look at the list about to leave. What it removes is replaced by the next best candidates that pass, then by the
+ * bundle's vetted popular items that pass; if that is not enough the list stays short and says so.
+ */
+export function guard(
+  run: CascadeRun,
+  { user }: Hydrated,
+  retrieved: Candidates,
+  ranked: Candidates,
+  slate: Candidates,
+): Slate {
+  const { query, world } = run;
+  const look = run.guardFor(user);
+  const startedAt = performance.now();
+  const admitted: number[] = [];
+  const admit = (items: Uint32Array, count: boolean): void => {
+    for (const item of items) {
+      if (admitted.length === query.limit) return;
+      const reason = look.admit(item);
+      if (reason === RemovalReason.REMOVAL_REASON_UNSPECIFIED) admitted.push(item);
+      else if (count) metrics.guardRemovedTotal.inc({ reason });
+    }
+  };
+  admit(slate.items, true);
+  const excludedByRule = new Set(
+    run.firings.filter(({ effect }) => effect === 'exclude').map(({ item }) => item),
+  );
+  if (admitted.length < query.limit)
+    admit(
+      ranked.items.filter((item) => !excludedByRule.has(item)),
+      false,
+    );
+  if (admitted.length < query.limit)
+    admit(
+      world.fallback.filter((item) => !excludedByRule.has(item)),
+      false,
+    );
+  run.stages.push({
+    ...stageStatus('guard', { bundle: query.context.bundle, catalogueEpoch: world.catalogue.epoch }),
+    durationUs: Math.round((performance.now() - startedAt) * 1000),
+  });
+  if (admitted.length < query.limit) run.degrade('guard', DegradedReason.DEGRADED_REASON_UNDERFILLED);
+  return {
+    items: gather(admitted, ranked, slate),
+    retrieved,
+    ranked,
+    removed: run.removed,
+    user,
+    firings: run.firings,
+    policyVersion: run.policyVersion,
+    sourceErrors: run.sourceErrors,
+    stages: run.stages,
+    degraded: [...new Set(run.stages.flatMap((status) => status.degraded))],
+  };
+}
+
+/** The items with every column that they have anywhere; 0 where an item was not scored, and propensity 1 where none was drawn. */
+function gather(items: number[], ranked: Candidates, slate: Candidates): Candidates {
+  const columns = new Map<string, Float32Array>();
+  for (const part of [ranked, slate]) {
+    const rowOf = new Map(Array.from(part.items, (item, row) => [item, row]));
+    for (const [name, values] of part.columns) {
+      const absent = name === Columns.propensity ? 1 : 0;
+      columns.set(
+        name,
+        Float32Array.from(items, (item) => values[rowOf.get(item) ?? -1] ?? absent),
+      );
+    }
+  }
+  return new Candidates(Uint32Array.from(items), columns);
+}

@@ -1,0 +1,37 @@
+import { anonymousUser, decodeUser, type User } from '../../../common/user-state.ts';
+import { DegradedReason } from '../../../gen/millrace/type/v1/type.ts';
+import type { CascadeRun } from '../run.ts';
+
+const NO_STATE = new Uint8Array(0);
+
+/** The user with the encoded state that goes on to the stages. */
+export interface Hydrated {
+  readonly user: User;
+  readonly state: Uint8Array;
+}
+
+/** The user's state, or the last one known here, or nobody's. */
+export async function hydrate(run: CascadeRun): Promise<Hydrated> {
+  const { userId } = run.query;
+  if (userId === '') return { user: anonymousUser, state: NO_STATE };
+  const { recentUsers } = run.world;
+  const response = await run.attempt('features', async (call) => {
+    const { state, offset } = await run.peers.features.getUserState({ userId, parts: [], asOf: 0 }, call);
+    return { user: decodeUser(state), state, offset, status: undefined };
+  });
+  if (response !== undefined) {
+    recentUsers.keep(userId, response.state, response.offset);
+    return response;
+  }
+  const cached = recentUsers.state(userId);
+  if (cached !== undefined) {
+    run.degrade('features', DegradedReason.DEGRADED_REASON_USER_STATE_CACHED);
+    return { user: decodeUser(cached), state: cached };
+  }
+  run.degrade(
+    'features',
+    DegradedReason.DEGRADED_REASON_USER_STATE_MISSING,
+    DegradedReason.DEGRADED_REASON_SEEN_UNCHECKED,
+  );
+  return { user: anonymousUser, state: NO_STATE };
+}

@@ -1,0 +1,35 @@
+import { type Candidates, Columns } from '../../../common/columns.ts';
+import type { CascadeRun } from '../run.ts';
+import type { Hydrated } from './hydrate.ts';
+
+/** The candidates with the ranker's scores, best first; in retrieval order, scored by it, while the ranking stage is away. */
+export async function rank(
+  run: CascadeRun,
+  { state }: Hydrated,
+  candidates: Candidates,
+): Promise<Candidates> {
+  const { query, world } = run;
+  const affordable = Math.max(
+    query.limit * 2,
+    Math.round(world.config.candidates * world.quality.ranking.value),
+  );
+  const shortlist =
+    candidates.count <= affordable
+      ? candidates
+      : candidates.take(Array.from({ length: affordable }, (_, row) => row));
+  const response = await run.attempt('ranking', (call) =>
+    run.peers.ranking.rank(
+      { context: run.contextFor('ranking', state), candidates: run.candidatesFor('ranking', shortlist) },
+      call,
+    ),
+  );
+  if (response === undefined) return shortlist.with(Columns.ranking, shortlist.column(Columns.rrf));
+  const scored = shortlist.withAll(response.candidates);
+  return scored.take(bestFirst(scored.column(Columns.ranking), scored.items));
+}
+
+/** Rows by falling score, ties by ordinal. */
+function bestFirst(scores: Float32Array, items: Uint32Array): Uint32Array {
+  const rows = Uint32Array.from(scores, (_, row) => row);
+  return rows.sort((a, b) => scores[b] - scores[a] || items[a] - items[b]);
+}
