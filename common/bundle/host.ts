@@ -20,6 +20,7 @@ export class BundleHost<T> {
   readonly #log: Logger;
   readonly #slots = new Map<string, Slot<T>>();
   #champion = '';
+  #liveText = '';
 
   /** `load` builds what the stage needs; it throws if the bundle does not suit. `unload` frees what memory management does not. */
   constructor(options: {
@@ -34,19 +35,25 @@ export class BundleHost<T> {
     this.#log = options.log;
   }
 
-  /** Loads what `live.json` names. A bundle that fails is reported and left out; answers whether the champion is READY. */
-  async loadLive(): Promise<boolean> {
-    const live = await this.#store.live();
-    if (live === undefined) return false;
-    for (const version of [live.champion, live.previous, live.challenger]) {
+  /**
+   * Loads what `live.json` names, if it has changed or its champion is not READY. A bundle that fails is reported and left out,
+   * and the old champion goes on.
+   */
+  async loadLive(): Promise<void> {
+    const live = await this.#store
+      .live()
+      .catch((error) => this.#log.error({ err: error }, 'live.json cannot be read'));
+    if (!live) return;
+    const text = JSON.stringify(live);
+    if (text === this.#liveText && this.isReady(live.champion)) return;
+    this.#liveText = text;
+    for (const version of new Set([live.champion, live.previous, live.challenger])) {
       if (version === undefined) continue;
       await this.load(version).catch((error) =>
         this.#log.error({ bundle: version, err: error }, 'bundle refused'),
       );
     }
-    if (this.#slots.get(live.champion)?.state !== BundleState.BUNDLE_STATE_READY) return false;
-    this.#champion = live.champion;
-    return true;
+    this.setChampion(live.champion);
   }
 
   /** Answers when the bundle is READY. Idempotent; a failed one is tried again. */

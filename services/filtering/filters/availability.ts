@@ -30,7 +30,6 @@ export function availabilityFilter(windows: AvailabilityWindows): Filter {
   const reason = RemovalReason.REMOVAL_REASON_UNAVAILABLE;
   return {
     name: 'availability',
-    policy: 'closed',
     reason,
     apply(items, removed, { nowMs }) {
       for (let row = 0; row < items.length; row++) {

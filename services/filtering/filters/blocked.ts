@@ -56,20 +56,22 @@ export class BlockedItems {
   }
 }
 
-/** Removes blocked items, and no others. */
-export function blockedFilter(blocked: BlockedItems): Filter {
+/** Removes blocked items, and no others. `stillBlocked` confirms a block at a time, for blocks that end. */
+export function blockedFilter(
+  blocked: BlockedItems,
+  stillBlocked: (ordinal: number, nowMs: number) => boolean = (ordinal) => blocked.has(ordinal),
+): Filter {
   const reason = RemovalReason.REMOVAL_REASON_BLOCKED;
   let maybe = new Uint8Array(0);
   return {
     name: 'blocked',
-    policy: 'closed',
     reason,
-    apply(items, removed) {
+    apply(items, removed, { nowMs }) {
       if (blocked.size === 0) return;
       if (maybe.length < items.length) maybe = new Uint8Array(items.length);
       blocked.mayHaveAll(items, maybe);
       for (let row = 0; row < items.length; row++) {
-        if (maybe[row] === 1 && removed[row] === 0 && blocked.has(items[row])) removed[row] = reason;
+        if (maybe[row] === 1 && removed[row] === 0 && stillBlocked(items[row], nowMs)) removed[row] = reason;
       }
     },
   };

@@ -7,7 +7,6 @@ export function duplicateFilter(scratch: OrdinalSet): Filter {
   const reason = RemovalReason.REMOVAL_REASON_DUPLICATE;
   return {
     name: 'duplicate',
-    policy: 'closed',
     reason,
     apply(items, removed) {
       scratch.clear();

@@ -6,5 +6,5 @@ import { listedFilter } from './listed.ts';
 /** Removes the items that the request excludes. */
 export function excludedFilter(scratch: OrdinalSet): Filter {
   const reason = RemovalReason.REMOVAL_REASON_EXCLUDED;
-  return listedFilter({ name: 'excluded', policy: 'closed', reason }, (context) => context.excluded, scratch);
+  return listedFilter({ name: 'excluded', reason }, (context) => context.excluded, scratch);
 }

@@ -7,8 +7,6 @@ import type { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering
  */
 export interface Filter {
   readonly name: string;
-  /** If the filter fails: `closed` removes every row still kept, `open` keeps them and the answer is degraded. */
-  readonly policy: 'closed' | 'open';
   readonly reason: RemovalReason;
   /** `items`: one ordinal a row. `removed`: the reason a row was removed for, 0 while it is kept; at least as long. */
   apply(items: Uint32Array, removed: Uint8Array, context: FilterContext): void;

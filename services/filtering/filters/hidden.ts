@@ -6,5 +6,5 @@ import { listedFilter } from './listed.ts';
 /** Removes the items that the user hid. */
 export function hiddenFilter(scratch: OrdinalSet): Filter {
   const reason = RemovalReason.REMOVAL_REASON_HIDDEN;
-  return listedFilter({ name: 'hidden', policy: 'closed', reason }, (context) => context.hidden, scratch);
+  return listedFilter({ name: 'hidden', reason }, (context) => context.hidden, scratch);
 }

@@ -1,10 +1,9 @@
 import type { OrdinalSet } from '../../../common/ordinal-set.ts';
-import type { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering.ts';
 import type { Filter, FilterContext } from './filter.ts';
 
 /** A filter that removes the items of one of the request's lists. `scratch` is refilled on each call and may be shared. */
 export function listedFilter(
-  traits: Pick<Filter, 'name' | 'policy'> & { readonly reason: RemovalReason },
+  traits: Pick<Filter, 'name' | 'reason'>,
   list: (context: FilterContext) => Uint32Array,
   scratch: OrdinalSet,
 ): Filter {

@@ -56,7 +56,6 @@ export function regionFilter(regions: ItemRegions): Filter {
   const reason = RemovalReason.REMOVAL_REASON_REGION;
   return {
     name: 'region',
-    policy: 'closed',
     reason,
     apply(items, removed, { region }) {
       const allowed = regions.setsWith(region);

@@ -10,7 +10,7 @@ import { listedFilter } from './listed.ts';
  */
 export function seenFilter(scratch: OrdinalSet): Filter {
   const reason = RemovalReason.REMOVAL_REASON_SEEN;
-  const recent = listedFilter({ name: 'seen', policy: 'open', reason }, (context) => context.seen, scratch);
+  const recent = listedFilter({ name: 'seen', reason }, (context) => context.seen, scratch);
   let hits = new Uint8Array(0);
   return {
     ...recent,

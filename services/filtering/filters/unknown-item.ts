@@ -7,7 +7,6 @@ export function unknownItemFilter(listed: Bitset): Filter {
   const reason = RemovalReason.REMOVAL_REASON_UNKNOWN_ITEM;
   return {
     name: 'unknown-item',
-    policy: 'closed',
     reason,
     apply(items, removed) {
       for (let row = 0; row < items.length; row++) {

@@ -1,0 +1,109 @@
+import { join } from 'node:path';
+import { followLive } from '../../common/bundle/boot.ts';
+import { BundleHost } from '../../common/bundle/host.ts';
+import { BundleStore } from '../../common/bundle/store.ts';
+import { CatalogueReplica } from '../../common/catalogue/replica.ts';
+import { systemClock } from '../../common/clock.ts';
+import { Candidates, Columns } from '../../common/columns.ts';
+import { fieldError } from '../../common/errors.ts';
+import {
+  contracts,
+  type FeaturesService,
+  type FilteringService,
+  type StageService,
+} from '../../common/rpc/services.ts';
+import { type Component, type Environment, served } from '../../common/service.ts';
+import { stageService, stageStatus } from '../../common/stage.ts';
+import { decodeUser } from '../../common/user-state.ts';
+import type { FilterRequest } from '../../gen/millrace/filtering/v1/filtering.ts';
+import { filteringSchema, ROWS_MAX } from './config.ts';
+import type { FilterContext } from './filters/filter.ts';
+import { FilterStage } from './stage.ts';
+
+/** The filtering service. `replica`: shared in one process, else one of its own. */
+export async function createFiltering(
+  { config: source, log }: Environment,
+  { features }: { features: FeaturesService },
+  replica?: CatalogueReplica,
+): Promise<Component & { implementation: FilteringService; stage: StageService }> {
+  const config = source.section('filtering', filteringSchema);
+  const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'filtering', log });
+  const store = new BundleStore(join(source.home, 'bundles'));
+  let filters: FilterStage | undefined;
+  const bundles = new BundleHost<FilterStage>({
+    store,
+    log,
+    load: async (bundle) => {
+      const base = await catalogue.base(bundle);
+      filters ??= new FilterStage(base, config.engine);
+      return filters;
+    },
+  });
+  const implementation: FilteringService = {
+    filter: (request) =>
+      bundles.use(request.context.bundle, (stage, bundle) => {
+        const { candidates } = request;
+        if (candidates.count > ROWS_MAX)
+          throw fieldError('candidates.count', `${candidates.count} rows; at most ${ROWS_MAX}`);
+        const status = stageStatus('filtering', { bundle, catalogueEpoch: catalogue.epoch });
+        return { status, ...split(candidates.items, stage.filter(candidates.items, contextOf(request))) };
+      }),
+  };
+  const stage = stageService(
+    { stage: 'filtering', needsUserState: true, rowsMax: ROWS_MAX },
+    bundles,
+    () => catalogue.epoch,
+  );
+  let stop = async (): Promise<void> => {};
+  return {
+    implementation,
+    stage,
+    services: [served(contracts.filtering, implementation), served(contracts.stage, stage)],
+    watchServing: (changed) => {
+      stop = followLive(bundles, changed);
+    },
+    close: async () => {
+      await stop();
+      filters?.close();
+      if (replica === undefined) await catalogue.stop();
+    },
+  };
+}
+
+function contextOf({
+  context,
+  excluded,
+}: {
+  context: FilterRequest['context'] & object;
+  excluded: Candidates;
+}): FilterContext {
+  const user = decodeUser(context.userState);
+  return {
+    nowMs: context.timeMs === 0 ? systemClock.nowMs() : context.timeMs,
+    region: context.region,
+    excluded: excluded.items,
+    hidden: user.hidden,
+    seen: user.seen,
+    seenOlder: user.seenFilter,
+  };
+}
+
+/** The items kept and the items removed with their reasons, each in the order given. */
+function split(items: Uint32Array, reasons: Uint8Array): { candidates: Candidates; removed: Candidates } {
+  let gone = 0;
+  for (const reason of reasons) if (reason !== 0) gone++;
+  const kept = new Uint32Array(items.length - gone);
+  const removed = new Uint32Array(gone);
+  const why = new Float32Array(gone);
+  for (let row = 0, k = 0, r = 0; row < items.length; row++) {
+    if (reasons[row] === 0) kept[k++] = items[row];
+    else {
+      why[r] = reasons[row];
+      removed[r++] = items[row];
+    }
+  }
+  return {
+    candidates: new Candidates(kept),
+    removed: new Candidates(removed, new Map([[Columns.removalReason, why]])),
+  };
+}
