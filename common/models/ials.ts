@@ -36,17 +36,17 @@ export interface IalsOptions {
   readonly seed: number;
 }
 
-/** Chosen on the validation part of MovieLens-100K, leave-one-out. */
+/** Chosen on MovieLens-100K, leave-one-out, by NDCG@10 on each person's three events before the test event. */
 export const ialsDefaults: IalsOptions = {
   dim: 64,
-  sweeps: 12,
-  unobservedWeight: 0.1,
-  regularisation: 0.1,
-  frequencyExponent: 0.5,
+  sweeps: 10,
+  unobservedWeight: 0.25,
+  regularisation: 0.012,
+  frequencyExponent: 1,
   cgSteps: 3,
-  foldInSteps: 10,
-  recency: { halfLifeEvents: 50, floor: 0.1 },
-  foldInRecency: { halfLifeEvents: 5, floor: 0.02 },
+  foldInSteps: 12,
+  recency: { halfLifeEvents: 60, floor: 0.05 },
+  foldInRecency: { halfLifeEvents: 3, floor: 0.02 },
   seed: 1,
 };
 
@@ -264,8 +264,10 @@ class RowSolver {
     image: Float64Array,
   ): void {
     const dim = this.#dim;
-    for (let i = 0; i < dim; i++)
-      image[i] = regularisation * vector[i] + dot(vector, this.#gramian, i * dim, dim);
+    const { unobservedWeight } = this.#options;
+    for (let i = 0; i < dim; i++) {
+      image[i] = regularisation * vector[i] + unobservedWeight * dot(vector, this.#gramian, i * dim, dim);
+    }
     for (let e = start; e < end; e++) {
       const at = columns[e] * dim;
       addFactors(image, 0, weights[e] * dotFactors(vector, this.#factors, at, dim), this.#factors, at, dim);
