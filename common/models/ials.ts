@@ -65,8 +65,8 @@ export type OnSweep = (done: number, total: number) => void;
 const INITIAL_DEVIATION = 0.1;
 
 /**
- * Trains on rows ordered oldest first; recency is dropped where the data has no order. Deterministic for a seed. Throws
- * nothing; time is proportional to sweeps · (entries · dim · (2 cgSteps + 3) + (users + items) · dim² · (cgSteps + 2)).
+ * Trains on rows ordered oldest first; recency is dropped where the data has no order. Deterministic for a seed. A sweep
+ * costs entries · dim · (4 cgSteps + 6) + (users + items) · dim² · (cgSteps + 2) multiplications, in one thread.
  */
 export function fitIals(
   matrix: InteractionMatrix,

@@ -8,7 +8,7 @@ export interface PopularityOptions {
   readonly nowMs?: number;
 }
 
-export const popularityDefaults: PopularityOptions = { halfLifeMs: Infinity };
+const popularityDefaults: PopularityOptions = { halfLifeMs: Infinity };
 
 export interface PopularityModel {
   /** Sum of the weights of each item's events, decayed by age; by ordinal. */
