@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { Random } from '../../../common/random.ts';
 import { CategoryCap } from './category-cap.ts';
-import { ItemCategories } from './item-categories.ts';
+import { ItemCategories } from '../../../common/catalogue/item-categories.ts';
 import { MmrSelector } from './mmr.ts';
 import { CosineSimilarity } from './similarity.ts';
 

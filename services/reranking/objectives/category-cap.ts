@@ -1,4 +1,4 @@
-import type { ItemCategories } from './item-categories.ts';
+import type { ItemCategories } from '../../../common/catalogue/item-categories.ts';
 import type { SlateConstraint } from './slate-constraint.ts';
 
 export interface CategoryCapOptions {
