@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
-import { TopK } from './top-k.ts';
 import { Random } from './random.ts';
+import { TopK } from './top-k.ts';
 
 test('keeps the best rows in order, equal scores by row, whatever the order of arrival', () => {
   const random = new Random(11);
