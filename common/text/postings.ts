@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { packArrays, unpackArrays } from '../arrays.ts';
+import { MillraceError } from '../errors.ts';
 import type { Tokeniser, TokeniserOptions } from './tokenise.ts';
 
 /** Term counts of a collection in compressed sparse rows: of term t, the entries `offsets[t]` up to `offsets[t + 1]`. */
@@ -94,7 +95,7 @@ export function encodePostings(postings: Postings): Uint8Array {
   return packArrays(KIND, { tokeniser }, { ends, text, offsets, rows, counts, lengths });
 }
 
-/** Reads what `encodePostings` wrote, as views of `bytes`. Throws naming what is wrong with damaged ones. */
+/** Reads what `encodePostings` wrote, as views of `bytes`. BUNDLE_DAMAGED, naming what is wrong, where they do not fit together. */
 export function decodePostings(bytes: Uint8Array): Postings {
   const part = unpackArrays(bytes, KIND);
   const { tokeniser } = part.meta(metaSchema);
@@ -116,17 +117,21 @@ export function decodePostings(bytes: Uint8Array): Postings {
 
 function checkPostings({ words, offsets, rows, counts, lengths }: Postings): void {
   if (offsets[0] !== 0 || offsets[words.length] !== rows.length) {
-    throw new Error(`${KIND}: offsets end at ${offsets[words.length]} of ${rows.length} entries`);
+    throw damaged(`${KIND}: offsets end at ${offsets[words.length]} of ${rows.length} entries`);
   }
   for (let term = 0; term < words.length; term++) {
-    if (offsets[term] > offsets[term + 1]) throw new Error(`${KIND}: offsets fall after term ${term}`);
+    if (offsets[term] > offsets[term + 1]) throw damaged(`${KIND}: offsets fall after term ${term}`);
     for (let at = offsets[term]; at < offsets[term + 1]; at++) {
       const ascending = at === offsets[term] || rows[at] > rows[at - 1];
       if (!ascending || rows[at] >= lengths.length || counts[at] === 0) {
-        throw new Error(`${KIND}: entry ${at} of term ${term} is row ${rows[at]}, count ${counts[at]}`);
+        throw damaged(`${KIND}: entry ${at} of term ${term} is row ${rows[at]}, count ${counts[at]}`);
       }
     }
   }
+}
+
+function damaged(message: string): MillraceError {
+  return new MillraceError('BUNDLE_DAMAGED', message);
 }
 
 /** A Uint32Array that doubles. */

@@ -1,0 +1,197 @@
+import { mkdtemp, open, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import hnswlib from 'hnswlib-node';
+import { MillraceError } from '../errors.ts';
+import type { Neighbours, VectorIndex } from './index-types.ts';
+import { rescore } from './rescore.ts';
+import type { VectorTable } from './vectors.ts';
+
+export interface HnswOptions {
+  /** Links a node, by layer; the lowest has twice as many. */
+  readonly m: number;
+  /** Breadth of the search that places a node: dearer building, better graph. */
+  readonly efConstruction: number;
+  /** Breadth of a search, at least. A search for k rows takes the greater of this and `efPerNeighbour` · k. */
+  readonly efSearch: number;
+  readonly efPerNeighbour: number;
+  /** Of the layers' random heights. */
+  readonly seed: number;
+}
+
+export const hnswDefaults: HnswOptions = {
+  m: 16,
+  efConstruction: 200,
+  efSearch: 150,
+  efPerNeighbour: 1.5,
+  seed: 1,
+};
+
+type Graph = InstanceType<typeof hnswlib.HierarchicalNSW>;
+
+/**
+ * Hierarchical navigable small worlds (Malkov, Yashunin 2016) by hnswlib, always in Euclidean space: for inner product
+ * and cosine a coordinate √(M² − ‖x‖²) is appended to each row, M the greatest norm, and 0 to the query, which makes the
+ * greatest product the nearest neighbour (Bachrach et al. 2014). Scores are computed again from the table.
+ */
+export class HnswIndex implements VectorIndex {
+  readonly kind = 'hnsw';
+  readonly size: number;
+  readonly dim: number;
+  readonly space: VectorTable['space'];
+  readonly #table: VectorTable;
+  readonly #graph: Graph;
+  readonly #options: HnswOptions;
+  /** hnswlib takes number[] only; searches are synchronous, so one will do. */
+  readonly #query: number[];
+  #ef = 0;
+
+  private constructor(table: VectorTable, graph: Graph, options: HnswOptions) {
+    this.size = table.size;
+    this.dim = table.dim;
+    this.space = table.space;
+    this.#table = table;
+    this.#graph = graph;
+    this.#options = options;
+    this.#query = new Array<number>(pointLength(table)).fill(0);
+  }
+
+  /** Blocks the thread while it builds; `onProgress` hears how many rows are in, a thousand at a time. */
+  static build(table: VectorTable, options = hnswDefaults, onProgress?: (rows: number) => void): HnswIndex {
+    const graph = new hnswlib.HierarchicalNSW('l2', pointLength(table));
+    const { m, efConstruction, seed } = options;
+    graph.initIndex({ maxElements: Math.max(1, table.size), m, efConstruction, randomSeed: seed });
+    const points = new Points(table);
+    for (let row = 0; row < table.size; row++) {
+      graph.addPoint(points.at(row), row);
+      if ((row + 1) % 1000 === 0) onProgress?.(row + 1);
+    }
+    return new HnswIndex(table, graph, options);
+  }
+
+  /**
+   * Reads a file that `save` wrote for the same `table`. BUNDLE_DAMAGED, naming the file, where it is cut off, has another
+   * number of rows or dimensions, or was made from other vectors.
+   */
+  static async load(path: string, table: VectorTable, options = hnswDefaults): Promise<HnswIndex> {
+    await checkShape(path, table);
+    const graph = new hnswlib.HierarchicalNSW('l2', pointLength(table));
+    try {
+      await graph.readIndex(path);
+    } catch (cause) {
+      throw damaged(path, (cause as Error).message);
+    }
+    checkSample(path, graph, table);
+    return new HnswIndex(table, graph, options);
+  }
+
+  static async fromBytes(bytes: Uint8Array, table: VectorTable, options = hnswDefaults): Promise<HnswIndex> {
+    return withTemporaryFile(async (path) => {
+      await writeFile(path, bytes);
+      return HnswIndex.load(path, table, options);
+    });
+  }
+
+  /** Writes the graph in hnswlib's own format. The table is not part of what `load` reads back. */
+  async save(path: string): Promise<void> {
+    await this.#graph.writeIndex(path);
+  }
+
+  /** What `save` writes. */
+  async toBytes(): Promise<Uint8Array> {
+    return withTemporaryFile(async (path) => {
+      await this.save(path);
+      return readFile(path);
+    });
+  }
+
+  async search(query: Float32Array, k: number, out?: Neighbours): Promise<Neighbours> {
+    const prepared = this.#table.prepare(query);
+    const wanted = Math.min(k, this.size);
+    if (wanted === 0) return rescore(this.#table, prepared, [], 0, out);
+    for (let i = 0; i < prepared.length; i++) this.#query[i] = prepared[i];
+    this.#setEf(Math.max(this.#options.efSearch, Math.ceil(wanted * this.#options.efPerNeighbour)));
+    const { neighbors } = this.#graph.searchKnn(this.#query, wanted);
+    return rescore(this.#table, prepared, neighbors, neighbors.length, out);
+  }
+
+  #setEf(ef: number): void {
+    if (ef !== this.#ef) this.#graph.setEf(ef);
+    this.#ef = ef;
+  }
+}
+
+function pointLength({ dim, space }: VectorTable): number {
+  return space === 'l2' ? dim : dim + 1;
+}
+
+/** Rows of a table as hnswlib takes them. */
+class Points {
+  readonly #table: VectorTable;
+  readonly #point: number[];
+  /** M² of the appended coordinate. */
+  readonly #squaredNormMax: number;
+
+  constructor(table: VectorTable) {
+    this.#table = table;
+    this.#point = new Array<number>(pointLength(table)).fill(0);
+    let max = 0;
+    if (table.space !== 'l2')
+      for (let row = 0; row < table.size; row++) max = Math.max(max, table.squaredNorm(row));
+    this.#squaredNormMax = max;
+  }
+
+  /** Good until the next call. */
+  at(row: number): number[] {
+    const { dim, space, values } = this.#table;
+    const point = this.#point;
+    for (let i = 0; i < dim; i++) point[i] = values[row * dim + i];
+    if (space !== 'l2') point[dim] = Math.sqrt(this.#squaredNormMax - this.#table.squaredNorm(row));
+    return point;
+  }
+}
+
+const HEADER_BYTES = 96;
+
+/** hnswlib reads past a point's end where the dimension differs, so its header is compared before it reads. */
+async function checkShape(path: string, table: VectorTable): Promise<void> {
+  const file = await open(path).catch((cause: Error) => {
+    throw damaged(path, cause.message);
+  });
+  const header = Buffer.alloc(HEADER_BYTES);
+  const { bytesRead } = await file.read(header, 0, HEADER_BYTES, 0).finally(() => file.close());
+  if (bytesRead < HEADER_BYTES) throw damaged(path, 'is too short for a header');
+  const field = (index: number) => Number(header.readBigUInt64LE(index * 8));
+  const rows = field(2);
+  const [bytesPerRow, labelOffset, dataOffset] = [field(3), field(4), field(5)];
+  const length = (labelOffset - dataOffset) / Float32Array.BYTES_PER_ELEMENT;
+  if (rows !== table.size || length !== pointLength(table) || bytesPerRow !== labelOffset + 8) {
+    throw damaged(path, `has ${rows} rows of ${length}, not ${table.size} of ${pointLength(table)}`);
+  }
+}
+
+const SAMPLE_ROWS = 16;
+
+function checkSample(path: string, graph: Graph, table: VectorTable): void {
+  const points = new Points(table);
+  const step = Math.max(1, Math.floor(table.size / SAMPLE_ROWS));
+  for (let row = 0; row < table.size; row += step) {
+    const stored = graph.getPoint(row);
+    if (!points.at(row).every((value, i) => Math.fround(value) === stored[i])) {
+      throw damaged(path, `was made from other vectors: row ${row} differs`);
+    }
+  }
+}
+
+function damaged(path: string, what: string): MillraceError {
+  return new MillraceError('BUNDLE_DAMAGED', `nearest-neighbour index ${path}: ${what}`);
+}
+
+async function withTemporaryFile<T>(use: (path: string) => Promise<T>): Promise<T> {
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-hnsw-'));
+  try {
+    return await use(join(folder, 'index'));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
