@@ -1,0 +1,63 @@
+import { rootCall } from '../rpc/call.ts';
+import type { FeaturesService } from '../rpc/services.ts';
+import type { Logger } from '../telemetry/log.ts';
+import { ItemCounters } from './item-counters.ts';
+
+const RETRY_MS = 200;
+
+/** The latest version of the item counters, as the features service streams them. A request keeps the version that it began with. */
+export class CounterFeed {
+  readonly #features: FeaturesService;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  readonly #listeners = new Set<(counters: ItemCounters) => void>();
+  readonly #running: Promise<void>;
+  #current: ItemCounters | undefined;
+  #connected = false;
+
+  constructor(features: FeaturesService, log: Logger) {
+    this.#features = features;
+    this.#log = log;
+    this.#running = this.#run();
+  }
+
+  /** Undefined before the first version. */
+  get current(): ItemCounters | undefined {
+    return this.#current;
+  }
+
+  /** True while versions arrive. */
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** Calls `listener` with every new version. */
+  onVersion(listener: (counters: ItemCounters) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      try {
+        for await (const { counters, version, complete } of this.#features.watchItemCounters(
+          { version: 0 },
+          rootCall({ signal }),
+        )) {
+          this.#connected = true;
+          this.#current = (this.#current ?? ItemCounters.none).updated(counters, version, complete);
+          for (const listener of this.#listeners) listener(this.#current);
+        }
+      } catch (error) {
+        if (!signal.aborted) this.#log.debug({ err: error }, 'counter stream ended; trying again');
+      }
+      this.#connected = false;
+      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+  }
+}

@@ -1,0 +1,149 @@
+import { createHash } from 'node:crypto';
+
+type Entity = 'user' | 'item' | 'interaction' | 'context';
+
+/** One feature of the first-stage ranker. A value that does not exist is missing (NaN), never 0. */
+export interface FeatureDeclaration {
+  readonly name: string;
+  /** Raised whenever the value's meaning changes. */
+  readonly version: number;
+  readonly entity: Entity;
+  readonly encoding: 'number' | 'log1p' | 'share' | 'cyclic';
+  readonly description: string;
+}
+
+/** Retrieval sources whose rank and score the ranker sees. */
+export const RANKED_SOURCES = ['ials', 'item_to_item', 'bm25', 'popularity'] as const;
+
+const perSource: FeatureDeclaration[] = RANKED_SOURCES.flatMap((source): FeatureDeclaration[] => [
+  {
+    name: `retrieval.${source}.log_rank`,
+    version: 1,
+    entity: 'interaction',
+    encoding: 'log1p',
+    description: `rank in the list of ${source}; missing if it did not retrieve the item`,
+  },
+  {
+    name: `retrieval.${source}.score`,
+    version: 1,
+    entity: 'interaction',
+    encoding: 'number',
+    description: `score of ${source} on its own scale; missing if it did not retrieve the item`,
+  },
+  {
+    name: `retrieval.${source}.score_share`,
+    version: 1,
+    entity: 'interaction',
+    encoding: 'share',
+    description: `score of ${source} over the largest of the request; missing if it did not retrieve the item`,
+  },
+]);
+
+/** The features of the first-stage ranker in the order of the model's columns. */
+export const FEATURES: readonly FeatureDeclaration[] = [
+  ...perSource,
+  {
+    name: 'retrieval.rrf',
+    version: 1,
+    entity: 'interaction',
+    encoding: 'number',
+    description: 'reciprocal-rank fusion over all sources',
+  },
+  {
+    name: 'item.positives',
+    version: 1,
+    entity: 'item',
+    encoding: 'log1p',
+    description: 'positive events with the item',
+  },
+  {
+    name: 'item.impressions',
+    version: 1,
+    entity: 'item',
+    encoding: 'log1p',
+    description: 'impressions of the item',
+  },
+  {
+    name: 'item.click_rate',
+    version: 1,
+    entity: 'item',
+    encoding: 'share',
+    description: '(clicks + 1) / (impressions + 20); missing without impressions',
+  },
+  {
+    name: 'item.year',
+    version: 1,
+    entity: 'item',
+    encoding: 'number',
+    description: 'year of release; missing if unknown',
+  },
+  {
+    name: 'item.age_days',
+    version: 1,
+    entity: 'item',
+    encoding: 'log1p',
+    description: 'days since the item became available; missing if that is unknown',
+  },
+  {
+    name: 'user.positives',
+    version: 1,
+    entity: 'user',
+    encoding: 'log1p',
+    description: 'distinct items with a positive event',
+  },
+  {
+    name: 'user.days_since_event',
+    version: 1,
+    entity: 'user',
+    encoding: 'log1p',
+    description: 'days since the latest event; missing without one',
+  },
+  {
+    name: 'interaction.category_affinity',
+    version: 1,
+    entity: 'interaction',
+    encoding: 'share',
+    description:
+      "mean share of the item's categories in the recent history; missing without history or categories",
+  },
+  {
+    name: 'interaction.category_affinity_max',
+    version: 1,
+    entity: 'interaction',
+    encoding: 'share',
+    description: "largest share of one of the item's categories in the recent history; missing likewise",
+  },
+  {
+    name: 'interaction.year_distance',
+    version: 1,
+    entity: 'interaction',
+    encoding: 'number',
+    description: "years between the item's release and the recent history's mean; missing if either is",
+  },
+  {
+    name: 'interaction.popularity_distance',
+    version: 1,
+    entity: 'interaction',
+    encoding: 'number',
+    description: "log popularity of the item less the recent history's mean; missing without history",
+  },
+  {
+    name: 'context.hour_sin',
+    version: 1,
+    entity: 'context',
+    encoding: 'cyclic',
+    description: 'hour of the day, UTC, sine',
+  },
+  {
+    name: 'context.hour_cos',
+    version: 1,
+    entity: 'context',
+    encoding: 'cyclic',
+    description: 'hour of the day, UTC, cosine',
+  },
+];
+
+/** Identifies names, versions and encodings of the features in order; a model is served only by the schema it was trained on. */
+export const FEATURE_SCHEMA_HASH: string = createHash('sha256')
+  .update(JSON.stringify(FEATURES.map(({ name, version, encoding }) => [name, version, encoding])))
+  .digest('hex');

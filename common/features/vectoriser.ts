@@ -1,0 +1,171 @@
+import { type Candidates, Columns, rankColumn, scoreColumn } from '../columns.ts';
+import type { User } from '../user-state.ts';
+import { FEATURES, RANKED_SOURCES } from './declarations.ts';
+import type { ItemColumns } from './item-columns.ts';
+import type { ItemCounters } from './item-counters.ts';
+
+const MISSING = Number.NaN;
+const DAY_MS = 86_400_000;
+/** Events of the history that stand for the present taste. */
+const RECENT_EVENTS = 30;
+const CLICK_PRIOR = { clicks: 1, impressions: 20 };
+const WIDTH = FEATURES.length;
+const COLUMN: ReadonlyMap<string, number> = new Map(FEATURES.map(({ name }, column) => [name, column]));
+
+/** What one request's features are made of. */
+export interface VectoriserInput {
+  readonly candidates: Candidates;
+  readonly user: User;
+  readonly timeMs: number;
+  readonly counters: ItemCounters;
+}
+
+/** What the recent history says, once per request. */
+interface Taste {
+  /** Events that were looked at; 0: nothing is known. */
+  events: number;
+  meanYear: number;
+  meanLogPositives: number;
+}
+
+/**
+ * Turns candidates into the ranker's rows: `FEATURES` by column, NaN where a value is missing. Training and serving call this
+ * same code. Holds its scratch: one instance serves one call at a time.
+ */
+export class Vectoriser {
+  readonly #items: ItemColumns;
+  #categoryShare = new Float32Array(64);
+
+  constructor(items: ItemColumns) {
+    this.#items = items;
+  }
+
+  /** A new `count` × width row-major matrix. */
+  vectorise(input: VectoriserInput): Float32Array {
+    const rows = new Float32Array(input.candidates.count * WIDTH);
+    this.#retrieval(rows, input.candidates);
+    this.#item(rows, input);
+    this.#user(rows, input);
+    this.#interaction(rows, input, this.#taste(input));
+    this.#context(rows, input.timeMs);
+    return rows;
+  }
+
+  #retrieval(rows: Float32Array, candidates: Candidates): void {
+    for (const source of RANKED_SOURCES) {
+      const at = columnOf(`retrieval.${source}.log_rank`);
+      const ranks = candidates.columns.get(rankColumn(source));
+      const scores = candidates.columns.get(scoreColumn(source));
+      if (ranks === undefined || scores === undefined) {
+        for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH)
+          rows[o] = rows[o + 1] = rows[o + 2] = MISSING;
+        continue;
+      }
+      let largest = 0;
+      for (let row = 0; row < scores.length; row++) if (scores[row] > largest) largest = scores[row];
+      for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+        const retrieved = ranks[row] > 0;
+        rows[o] = retrieved ? Math.log1p(ranks[row]) : MISSING;
+        rows[o + 1] = retrieved ? scores[row] : MISSING;
+        rows[o + 2] = retrieved && largest > 0 ? scores[row] / largest : MISSING;
+      }
+    }
+    const rrf = candidates.column(Columns.rrf);
+    const at = columnOf('retrieval.rrf');
+    for (let row = 0; row < candidates.count; row++) rows[row * WIDTH + at] = rrf[row];
+  }
+
+  #item(rows: Float32Array, { candidates, counters, timeMs }: VectoriserInput): void {
+    const at = columnOf('item.positives');
+    for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+      const item = candidates.items[row];
+      const impressions = countOf(counters.impression, item);
+      const ageMs = timeMs - this.#items.availableFromMs(item);
+      rows[o] = Math.log1p(countOf(counters.positive, item));
+      rows[o + 1] = Math.log1p(impressions);
+      rows[o + 2] =
+        impressions > 0
+          ? (countOf(counters.click, item) + CLICK_PRIOR.clicks) / (impressions + CLICK_PRIOR.impressions)
+          : MISSING;
+      rows[o + 3] = this.#items.year(item);
+      rows[o + 4] = Math.log1p(Math.max(ageMs, 0) / DAY_MS);
+    }
+  }
+
+  #user(rows: Float32Array, { candidates, user, timeMs }: VectoriserInput): void {
+    const at = columnOf('user.positives');
+    const positives = Math.log1p(user.positives);
+    const events = user.timesMs.length;
+    const days = events === 0 ? MISSING : Math.log1p(Math.max(timeMs - user.timesMs[events - 1], 0) / DAY_MS);
+    for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+      rows[o] = positives;
+      rows[o + 1] = days;
+    }
+  }
+
+  #interaction(rows: Float32Array, { candidates, counters }: VectoriserInput, taste: Taste): void {
+    const at = columnOf('interaction.category_affinity');
+    const { categories } = this.#items;
+    for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+      const item = candidates.items[row];
+      const count = categories.lengthOf(item);
+      let sum = 0;
+      let largest = 0;
+      for (let i = 0; i < count; i++) {
+        const share = this.#categoryShare[categories.at(item, i)];
+        sum += share;
+        if (share > largest) largest = share;
+      }
+      const known = taste.events > 0 && count > 0;
+      rows[o] = known ? sum / count : MISSING;
+      rows[o + 1] = known ? largest : MISSING;
+      rows[o + 2] = Math.abs(this.#items.year(item) - taste.meanYear);
+      rows[o + 3] = Math.log1p(countOf(counters.positive, item)) - taste.meanLogPositives;
+    }
+  }
+
+  #context(rows: Float32Array, timeMs: number): void {
+    const at = columnOf('context.hour_sin');
+    const angle = ((timeMs % DAY_MS) / DAY_MS) * 2 * Math.PI;
+    const sine = Math.sin(angle);
+    const cosine = Math.cos(angle);
+    for (let o = at; o < rows.length; o += WIDTH) {
+      rows[o] = sine;
+      rows[o + 1] = cosine;
+    }
+  }
+
+  /** Shares of categories, mean year and mean popularity over the recent events; the shares stay in `#categoryShare`. */
+  #taste({ user, counters }: VectoriserInput): Taste {
+    const { categories } = this.#items;
+    if (this.#categoryShare.length < categories.count)
+      this.#categoryShare = new Float32Array(categories.count * 2);
+    this.#categoryShare.fill(0);
+    const first = Math.max(0, user.items.length - RECENT_EVENTS);
+    const events = user.items.length - first;
+    if (events === 0) return { events, meanYear: MISSING, meanLogPositives: MISSING };
+    let years = 0;
+    let yearSum = 0;
+    let logSum = 0;
+    for (let event = first; event < user.items.length; event++) {
+      const item = user.items[event];
+      for (let i = 0; i < categories.lengthOf(item); i++)
+        this.#categoryShare[categories.at(item, i)] += 1 / events;
+      logSum += Math.log1p(countOf(counters.positive, item));
+      const year = this.#items.year(item);
+      if (Number.isNaN(year)) continue;
+      years++;
+      yearSum += year;
+    }
+    return { events, meanYear: yearSum / years, meanLogPositives: logSum / events };
+  }
+}
+
+/** Features of one group stand side by side in `FEATURES`, so that a group is found by its first. */
+function columnOf(name: string): number {
+  return COLUMN.get(name) as number;
+}
+
+function countOf(counts: Float32Array, item: number): number {
+  return item < counts.length ? counts[item] : 0;
+}

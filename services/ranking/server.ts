@@ -1,0 +1,106 @@
+import { join } from 'node:path';
+import { followLive } from '../../common/bundle/boot.ts';
+import { BundleHost } from '../../common/bundle/host.ts';
+import { Part } from '../../common/bundle/manifest.ts';
+import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
+import { CatalogueReplica } from '../../common/catalogue/replica.ts';
+import { systemClock } from '../../common/clock.ts';
+import { Columns } from '../../common/columns.ts';
+import { fieldError, MillraceError } from '../../common/errors.ts';
+import { CounterFeed } from '../../common/features/counter-feed.ts';
+import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { ItemColumns } from '../../common/features/item-columns.ts';
+import { ItemCounters } from '../../common/features/item-counters.ts';
+import { Scorer } from '../../common/onnx/scorer.ts';
+import {
+  contracts,
+  type FeaturesService,
+  type RankingService,
+  type StageService,
+} from '../../common/rpc/services.ts';
+import { type Component, type Environment, served } from '../../common/service.ts';
+import { stageService, stageStatus } from '../../common/stage.ts';
+import { decodeUser } from '../../common/user-state.ts';
+import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
+import { ROWS_MAX, rankingSchema } from './config.ts';
+import { RankStage } from './stage.ts';
+
+interface Loaded {
+  readonly stage: RankStage;
+  /** The counters at the time of training, until live ones arrive. */
+  readonly counters: ItemCounters;
+}
+
+/** The ranking service. `replica`: shared in one process, else one of its own. */
+export async function createRanking(
+  { config: source, log }: Environment,
+  { features }: { features: FeaturesService },
+  replica?: CatalogueReplica,
+): Promise<Component & { implementation: RankingService; stage: StageService }> {
+  source.section('ranking', rankingSchema);
+  const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'ranking', log });
+  const feed = new CounterFeed(features, log);
+  let items: ItemColumns | undefined;
+  const bundles = new BundleHost<Loaded>({
+    store: new BundleStore(join(source.home, 'bundles')),
+    log,
+    load: async (bundle) => {
+      const base = await catalogue.base(bundle);
+      items ??= new ItemColumns(base);
+      const stage = new RankStage(items, await openScorer(bundle));
+      return { stage, counters: await bundle.decoded(Part.counters, ItemCounters.read) };
+    },
+    unload: ({ stage }) => void stage.close(),
+  });
+  const implementation: RankingService = {
+    rank: ({ context, candidates }) =>
+      bundles.use(context.bundle, async ({ stage, counters: base }, bundle) => {
+        if (candidates.count > ROWS_MAX)
+          throw fieldError('candidates.count', `${candidates.count} rows; at most ${ROWS_MAX}`);
+        const user = decodeUser(context.userState);
+        const timeMs = context.timeMs === 0 ? systemClock.nowMs() : context.timeMs;
+        const ranked = await stage.rank({ candidates, user, timeMs, counters: feed.current ?? base });
+        const degraded = feed.connected ? [] : [DegradedReason.DEGRADED_REASON_FEATURES_FAILED];
+        return {
+          status: stageStatus('ranking', { bundle, catalogueEpoch: catalogue.epoch, degraded }),
+          candidates: ranked,
+        };
+      }),
+  };
+  const traits = {
+    stage: 'ranking',
+    needsColumns: [Columns.rrf],
+    givesColumns: [Columns.ranking],
+    needsUserState: true,
+    rowsMax: ROWS_MAX,
+  };
+  const stage = stageService(traits, bundles, () => catalogue.epoch);
+  let stop = async (): Promise<void> => {};
+  return {
+    implementation,
+    stage,
+    services: [served(contracts.ranking, implementation), served(contracts.stage, stage)],
+    watchServing: (changed) => {
+      stop = followLive(bundles, changed);
+    },
+    close: async () => {
+      await stop();
+      await feed.stop();
+      items?.close();
+      if (replica === undefined) await catalogue.stop();
+    },
+  };
+}
+
+async function openScorer(bundle: Bundle): Promise<Scorer> {
+  try {
+    return await Scorer.open(await bundle.read(Part.ranker), {
+      width: FEATURES.length,
+      featureSchemaHash: FEATURE_SCHEMA_HASH,
+    });
+  } catch (cause) {
+    if (cause instanceof MillraceError) throw cause;
+    const message = `bundle ${bundle.version}: part ${Part.ranker}: ${(cause as Error).message}`;
+    throw new MillraceError('BUNDLE_DAMAGED', message, { metadata: { bundle: bundle.version } });
+  }
+}
