@@ -1,8 +1,8 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { ItemCategories } from '../../../common/catalogue/item-categories.ts';
 import { Random } from '../../../common/random.ts';
 import { CategoryCap } from './category-cap.ts';
-import { ItemCategories } from '../../../common/catalogue/item-categories.ts';
 import { MmrSelector } from './mmr.ts';
 import { CosineSimilarity } from './similarity.ts';
 

@@ -1,0 +1,44 @@
+import { z } from 'zod';
+import { rulesSchema } from './rules/schema.ts';
+
+/** Rows that one request may have. */
+export const ROWS_MAX = 10_000;
+/** Length that a slate may have. */
+export const SLATE_MAX = 500;
+
+const tunable = {
+  /** Weight of relevance against redundancy in MMR, 0 to 1; 1: the ranking's order. */
+  lambda: z.number().min(0).max(1),
+  /** Best candidates that the slate is chosen from; at least the slate's length is always looked at. */
+  depth: z.number().int().min(1).max(ROWS_MAX),
+  /** At most `itemsMax` items of a category in every run of `window` positions; window 0: in the whole slate. */
+  categoryCap: z.strictObject({
+    itemsMax: z.number().int().min(1).max(SLATE_MAX),
+    window: z.number().int().min(0).max(SLATE_MAX).default(0),
+  }),
+};
+
+/** What configuration may set; what it leaves open the bundle's settings decide, then the defaults. */
+export const rerankingSchema = z.strictObject({
+  lambda: tunable.lambda.optional(),
+  depth: tunable.depth.optional(),
+  categoryCap: tunable.categoryCap.optional(),
+  rules: rulesSchema.default([]),
+});
+export type RerankingConfig = z.infer<typeof rerankingSchema>;
+
+const policySchema = z.object({
+  lambda: tunable.lambda.default(0.9),
+  depth: tunable.depth.default(100),
+  categoryCap: tunable.categoryCap.optional(),
+});
+
+/** How a slate is chosen, apart from the rules. */
+export type Policy = z.infer<typeof policySchema>;
+
+/** The configuration over the bundle's settings over the defaults. */
+export function policyOf(config: RerankingConfig, bundleSettings: Record<string, unknown>): Policy {
+  const { rules: _, ...configured } = config;
+  const set = Object.fromEntries(Object.entries(configured).filter(([, value]) => value !== undefined));
+  return policySchema.parse({ ...bundleSettings, ...set });
+}
