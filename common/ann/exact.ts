@@ -48,7 +48,8 @@ export class ExactIndex implements VectorIndex {
     return this.#select(prepared, scores, k, out);
   }
 
-  /** `queries`: row-major, a multiple of `dim` long. One product for all: about three times the speed of one by one. */
+  /** `queries`: row-major, a multiple of `dim` long. One product for all, which takes 4 bytes a query and row. Three times as
+   * fast as one by one where the table exceeds the processor's caches (100,000 × 64); no faster where it fits. */
   async searchBatch(queries: Float32Array, k: number): Promise<Neighbours[]> {
     const count = Math.ceil(queries.length / this.dim);
     const prepared = new Float32Array(count * this.dim);

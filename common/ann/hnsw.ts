@@ -14,6 +14,7 @@ export interface HnswOptions {
   readonly efConstruction: number;
   /** Breadth of a search, at least. A search for k rows takes the greater of this and `efPerNeighbour` · k. */
   readonly efSearch: number;
+  /** 5 gave recall .97 for k = 200 where norms vary (1.5: .89), 1 gave .99 where they do not. */
   readonly efPerNeighbour: number;
   /** Of the layers' random heights. */
   readonly seed: number;
@@ -23,7 +24,7 @@ export const hnswDefaults: HnswOptions = {
   m: 16,
   efConstruction: 200,
   efSearch: 150,
-  efPerNeighbour: 1.5,
+  efPerNeighbour: 5,
   seed: 1,
 };
 
