@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { fieldError, type MillraceError } from '../../common/errors.ts';
+import { SegmentLog } from '../../common/log/segment-log.ts';
+import { contracts, type LoggingService } from '../../common/rpc/services.ts';
+import { type Component, type Environment, served } from '../../common/service.ts';
+import { metrics } from '../../common/telemetry/metrics.ts';
+import type { AppendResponse, Event } from '../../gen/millrace/logging/v1/logging.ts';
+import { EVENT_ID_BYTES_MAX, EVENTS_MAX, loggingSchema } from './config.ts';
+import { EventLog } from './stage.ts';
+
+const PAYLOADS = ['decision', 'feedback', 'catalogue', 'user'] as const;
+
+/** The logging service: the one owner of `$MILLRACE_HOME/log`. */
+export async function createLogging({
+  config: source,
+  log,
+}: Environment): Promise<Component & { implementation: LoggingService }> {
+  const config = source.section('logging', loggingSchema);
+  const segments = await SegmentLog.open(join(source.home, 'log'), {
+    segmentBytesMax: config.segmentBytesMax,
+  });
+  const { bytesCut, recordsCut } = segments.recovered;
+  metrics.logCutBytesTotal.inc(bytesCut);
+  if (bytesCut > 0) log.warn({ bytesCut, recordsCut }, 'a torn tail of the log was cut');
+  const events = await EventLog.open(segments, config);
+  let changed: (serving: boolean) => void = () => {};
+  const implementation: LoggingService = {
+    append: async (request) => {
+      checkEvents(request.events);
+      try {
+        return await appended(events, request.events);
+      } catch (error) {
+        if ((error as MillraceError).reason === 'LOG_UNAVAILABLE') changed(false);
+        throw error;
+      }
+    },
+    subscribe: (request, call) => {
+      if (request.batchMax > EVENTS_MAX)
+        throw fieldError('batch_max', `${request.batchMax}; at most ${EVENTS_MAX}`);
+      return events.subscribe(request, call.signal);
+    },
+    getDecision: async ({ requestId }) => {
+      const { offset, event } = await events.decision(requestId);
+      return { decision: event.decision, timeMs: event.timeMs, offset };
+    },
+  };
+  return {
+    implementation,
+    services: [served(contracts.logging, implementation)],
+    watchServing: (listener) => {
+      changed = listener;
+      changed(true);
+    },
+    close: () => segments.close(),
+  };
+}
+
+async function appended(log: EventLog, events: readonly Event[]): Promise<AppendResponse> {
+  const places = await log.append(events);
+  for (const [i, { duplicate }] of places.entries())
+    if (!duplicate) metrics.logAppendedTotal.inc({ kind: payloadOf(events[i]) });
+  return {
+    partition: 0,
+    offsets: places.map(({ offset }) => offset),
+    duplicates: places.map(({ duplicate }) => duplicate),
+    endOffset: log.endOffset,
+  };
+}
+
+function checkEvents(events: readonly Event[]): void {
+  if (events.length === 0 || events.length > EVENTS_MAX)
+    throw fieldError('events', `${events.length} events; 1 to ${EVENTS_MAX} are allowed`);
+  for (const [i, event] of events.entries()) {
+    const bytes = Buffer.byteLength(event.eventId);
+    if (bytes === 0 || bytes > EVENT_ID_BYTES_MAX)
+      throw fieldError(`events[${i}].event_id`, `${bytes} bytes; 1 to ${EVENT_ID_BYTES_MAX} are allowed`);
+    if (!(event.timeMs >= 0)) throw fieldError(`events[${i}].time_ms`, `${event.timeMs} is before 1970`);
+    const payloads = PAYLOADS.filter((name) => event[name] !== undefined);
+    if (payloads.length !== 1)
+      throw fieldError(
+        `events[${i}].payload`,
+        payloads.length === 0 ? 'is missing' : `${payloads.join(' and ')} are both set`,
+      );
+  }
+}
+
+function payloadOf(event: Event): string {
+  return PAYLOADS.find((name) => event[name] !== undefined) as string;
+}
