@@ -14,9 +14,14 @@ it('holds what was added since it was last emptied', () => {
           expect(set.add(ordinal)).toBe(!expected.has(ordinal));
           expected.add(ordinal);
         }
+        const inOrder = [...expected];
+        for (const ordinal of round) expect(set.indexOf(ordinal)).toBe(inOrder.indexOf(ordinal));
         expect(set.size).toBe(expected.size);
         for (const probe of [...round, ...probes, 0, 0xffffffff])
-          expect(set.has(probe)).toBe(expected.has(probe));
+          expect([set.has(probe), set.indexOf(probe) >= 0]).toEqual([
+            expected.has(probe),
+            expected.has(probe),
+          ]);
       }
     }),
     { seed: 1 },

@@ -9,6 +9,8 @@ const SLOTS_MIN = 64;
 export class OrdinalSet {
   #keys = new Uint32Array(SLOTS_MIN);
   #epochs = new Uint32Array(SLOTS_MIN);
+  /** How many ordinals were there before the one in the slot. */
+  #indices = new Uint32Array(SLOTS_MIN);
   #epoch = 1;
   #size = 0;
 
@@ -31,6 +33,7 @@ export class OrdinalSet {
     if (this.#epochs[slot] === this.#epoch) return false;
     this.#epochs[slot] = this.#epoch;
     this.#keys[slot] = ordinal;
+    this.#indices[slot] = this.#size;
     if (++this.#size * 2 > this.#keys.length) this.#grow();
     return true;
   }
@@ -41,6 +44,12 @@ export class OrdinalSet {
 
   has(ordinal: number): boolean {
     return this.#epochs[this.#slotOf(ordinal)] === this.#epoch;
+  }
+
+  /** How many ordinals were added before this one; -1 if it is not in the set. */
+  indexOf(ordinal: number): number {
+    const slot = this.#slotOf(ordinal);
+    return this.#epochs[slot] === this.#epoch ? this.#indices[slot] : -1;
   }
 
   #slotOf(ordinal: number): number {
@@ -55,13 +64,16 @@ export class OrdinalSet {
   #grow(): void {
     const keys = this.#keys;
     const epochs = this.#epochs;
+    const indices = this.#indices;
     this.#keys = new Uint32Array(keys.length * 2);
     this.#epochs = new Uint32Array(keys.length * 2);
+    this.#indices = new Uint32Array(keys.length * 2);
     for (let i = 0; i < keys.length; i++) {
       if (epochs[i] !== this.#epoch) continue;
       const slot = this.#slotOf(keys[i]);
       this.#keys[slot] = keys[i];
       this.#epochs[slot] = this.#epoch;
+      this.#indices[slot] = indices[i];
     }
   }
 }

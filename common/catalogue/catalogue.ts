@@ -1,3 +1,4 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import {
   type CatalogueChange,
   type Item,
@@ -162,6 +163,17 @@ export class Catalogue {
     return catalogue;
   }
 
+  /** Ordinals given in what `serialise` wrote, without reading the items. */
+  static sizeIn(bytes: Uint8Array): number {
+    const reader = new BinaryReader(bytes);
+    while (reader.pos < reader.len) {
+      const tag = reader.uint32();
+      if (tag >>> 3 === SIZE_FIELD) return reader.uint32();
+      reader.skip(tag & 7);
+    }
+    return 0;
+  }
+
   #upsert(ordinal: number, item: Item): void {
     if (ordinal > this.#ids.length) {
       throw new MillraceError(
@@ -194,6 +206,8 @@ export class Catalogue {
   }
 }
 
+/** Number of the field `size` in SnapshotCatalogueResponse. */
+const SIZE_FIELD = 4;
 /** Marks a deleted item in a serialised catalogue; no item can have this title, since control characters are refused. */
 const DELETED = '\u0000deleted';
 const NO_ITEM: Omit<Item, 'id'> = {

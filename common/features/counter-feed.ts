@@ -31,9 +31,10 @@ export class CounterFeed {
     return this.#connected;
   }
 
-  /** Calls `listener` with every new version. */
-  onVersion(listener: (counters: ItemCounters) => void): void {
+  /** Calls `listener` with every new version, until the function returned is called. */
+  onVersion(listener: (counters: ItemCounters) => void): () => void {
     this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   async stop(): Promise<void> {

@@ -1,0 +1,62 @@
+import { z } from 'zod';
+import { hnswDefaults } from '../../common/ann/hnsw.ts';
+import { bm25Defaults } from '../../common/text/bm25-variants.ts';
+
+/** Candidates that one request may ask for. */
+export const LIMIT_MAX = 10_000;
+/** Seeds that one request may name. */
+export const SEEDS_MAX = 1_000;
+/** Distinct positives from which on the personal sources get their whole quota. */
+export const WARM_POSITIVES = 10;
+/** Share of the time left that a source which answers later may take; the rest is for merging. */
+export const SOURCE_DEADLINE_SHARE = 0.8;
+
+function source(quota: number, weight: number) {
+  return z
+    .strictObject({
+      enabled: z.boolean().default(true),
+      /** Candidates asked for at full quality. */
+      quota: z.number().int().min(1).max(LIMIT_MAX).default(quota),
+      /** Weight of the source's ranks in the fusion. */
+      weight: z.number().positive().max(1_000).default(weight),
+    })
+    .prefault({});
+}
+
+const historyMax = (events: number) => z.number().int().min(1).max(10_000).default(events);
+
+export const candidatesSchema = z.strictObject({
+  sources: z
+    .strictObject({
+      ials: source(300, 1),
+      item_to_item: source(200, 1),
+      bm25: source(150, 0.5),
+      popularity: source(150, 0.5),
+      fresh: source(30, 0.25),
+    })
+    .prefault({}),
+  ials: z
+    .strictObject({
+      /** Latest positives that the user's vector is made from. */
+      historyMax: historyMax(200),
+      /** Breadth of a search in the HNSW index, at least. */
+      efSearch: z.number().int().min(1).max(100_000).default(hnswDefaults.efSearch),
+    })
+    .prefault({}),
+  itemToItem: z.strictObject({ historyMax: historyMax(50) }).prefault({}),
+  bm25: z
+    .strictObject({
+      variant: z.enum(['lucene', 'robertson', 'atire', 'bm25l', 'bm25+']).default(bm25Defaults.variant),
+      k1: z.number().nonnegative().max(100).default(bm25Defaults.k1),
+      b: z.number().min(0).max(1).default(bm25Defaults.b),
+      /** Latest positives whose texts make the profile. */
+      historyMax: historyMax(20),
+      /** Events after which a text's weight in the profile has halved. */
+      halfLifeEvents: z.number().positive().max(1e6).default(5),
+      /** Terms of the profile that are searched for, the strongest. */
+      termsMax: z.number().int().min(1).max(1_000).default(32),
+    })
+    .prefault({}),
+});
+export type CandidatesConfig = z.output<typeof candidatesSchema>;
+export type SourceName = keyof CandidatesConfig['sources'];

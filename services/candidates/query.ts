@@ -1,0 +1,97 @@
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { OrdinalSet } from '../../common/ordinal-set.ts';
+import { isPositive, type User } from '../../common/user-state.ts';
+import type { Action } from '../../gen/millrace/type/v1/type.ts';
+
+/** What the sources are asked. One instance serves one request at a time. */
+export class Query {
+  readonly #catalogue: Catalogue;
+  readonly #skipped = new OrdinalSet();
+  readonly #distinct = new OrdinalSet();
+  #user: User | undefined;
+  #seeded = false;
+  #timeMs = 0;
+  #items = new Uint32Array(0);
+  #weights: Float32Array | undefined;
+
+  constructor(catalogue: Catalogue) {
+    this.#catalogue = catalogue;
+  }
+
+  /** `seeds`: ordinals that stand for the history; those beyond the catalogue are dropped. Undefined: there are none. */
+  set(user: User, seeds: Uint32Array | undefined, timeMs: number): void {
+    this.#user = user;
+    this.#timeMs = timeMs;
+    this.#seeded = seeds !== undefined;
+    this.#skipped.clear();
+    this.#skipped.addAll(user.seen);
+    this.#skipped.addAll(user.hidden);
+    if (seeds === undefined) this.#takeHistory(user);
+    else {
+      this.#items = seeds.filter((ordinal) => ordinal < this.#catalogue.size);
+      this.#weights = undefined;
+      this.#skipped.addAll(this.#items);
+    }
+  }
+
+  /** Milliseconds since the Unix epoch. */
+  get timeMs(): number {
+    return this.#timeMs;
+  }
+
+  /** True if `items` are the request's seeds, which count alike, and not the user's history. */
+  get seeded(): boolean {
+    return this.#seeded;
+  }
+
+  /** The seeds, or the distinct items of the user's positive events ordered by their latest, oldest first. */
+  get items(): Uint32Array {
+    return this.#items;
+  }
+
+  /** Positive events by item, as training weighs a repeated pair; undefined where all are 1. */
+  get weights(): Float32Array | undefined {
+    return this.#weights;
+  }
+
+  /** The last `count` of `items` with their weights. */
+  latest(count: number): { items: Uint32Array; weights: Float32Array | undefined } {
+    const from = Math.max(0, this.#items.length - count);
+    return { items: this.#items.subarray(from), weights: this.#weights?.subarray(from) };
+  }
+
+  /** How many rows beyond its quota a source may have to look at, because `skips` is true for them. */
+  get skipCount(): number {
+    return this.#skipped.size + this.#catalogue.size - this.#catalogue.liveCount;
+  }
+
+  /** True for items that retrieval is not to answer: seen, hidden or deleted ones, and the seeds. */
+  skips(ordinal: number): boolean {
+    return (
+      this.#skipped.has(ordinal) ||
+      this.#catalogue.item(ordinal) === undefined ||
+      (this.#user?.seenFilter?.has(ordinal) ?? false)
+    );
+  }
+
+  #takeHistory({ items, actions }: User): void {
+    const distinct = this.#distinct;
+    distinct.clear();
+    let positives = 0;
+    for (let event = items.length - 1; event >= 0; event--) {
+      if (!isPositive(actions[event] as Action)) continue;
+      distinct.add(items[event]);
+      positives++;
+    }
+    const { size } = distinct;
+    this.#items = new Uint32Array(size);
+    const weights = positives === size ? undefined : new Float32Array(size);
+    for (let event = 0; event < items.length; event++) {
+      if (!isPositive(actions[event] as Action)) continue;
+      const at = size - 1 - distinct.indexOf(items[event]);
+      this.#items[at] = items[event];
+      if (weights !== undefined) weights[at]++;
+    }
+    this.#weights = weights;
+  }
+}

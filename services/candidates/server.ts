@@ -1,0 +1,97 @@
+import { join } from 'node:path';
+import { followLive } from '../../common/bundle/boot.ts';
+import { BundleHost } from '../../common/bundle/host.ts';
+import { BundleStore } from '../../common/bundle/store.ts';
+import { CatalogueReplica } from '../../common/catalogue/replica.ts';
+import { systemClock } from '../../common/clock.ts';
+import { Columns, rankColumn, scoreColumn } from '../../common/columns.ts';
+import { fieldError } from '../../common/errors.ts';
+import { CounterFeed } from '../../common/features/counter-feed.ts';
+import type { Framed } from '../../common/rpc/contract.ts';
+import {
+  type CandidatesService,
+  contracts,
+  type FeaturesService,
+  type StageService,
+} from '../../common/rpc/services.ts';
+import { type Component, type Environment, served } from '../../common/service.ts';
+import { stageService, stageStatus } from '../../common/stage.ts';
+import { decodeUser } from '../../common/user-state.ts';
+import type { RetrieveRequest } from '../../gen/millrace/candidates/v1/candidates.ts';
+import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
+import { type CandidatesConfig, candidatesSchema, LIMIT_MAX, SEEDS_MAX } from './config.ts';
+import { openSources } from './sources/table.ts';
+import { type Retrieval, RetrieveStage } from './stage.ts';
+
+/** The candidates service. `replica`: shared in one process, else one of its own. */
+export async function createCandidates(
+  { config: source, log }: Environment,
+  { features }: { features: FeaturesService },
+  replica?: CatalogueReplica,
+): Promise<Component & { implementation: CandidatesService; stage: StageService }> {
+  const config = source.section('candidates', candidatesSchema);
+  const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'candidates', log });
+  const counters = new CounterFeed(features, log);
+  const bundles = new BundleHost<RetrieveStage>({
+    store: new BundleStore(join(source.home, 'bundles')),
+    log,
+    load: async (bundle) => {
+      const base = await catalogue.base(bundle);
+      return new RetrieveStage(await openSources({ bundle, catalogue: base, counters, config }), base);
+    },
+    unload: (stage) => stage.close(),
+  });
+  const implementation: CandidatesService = {
+    retrieve: (request, call) =>
+      bundles.use(request.context.bundle, async (stage, bundle) => {
+        const { candidates, sources } = await stage.retrieve(checked(request), call);
+        const degraded = sources.some(({ error }) => error !== '')
+          ? [DegradedReason.DEGRADED_REASON_SOURCE_FAILED]
+          : [];
+        const status = stageStatus('candidates', { bundle, catalogueEpoch: catalogue.epoch, degraded });
+        return { status, candidates, sources };
+      }),
+  };
+  const traits = {
+    stage: 'candidates',
+    givesColumns: columnsOf(config),
+    needsUserState: true,
+    rowsMax: LIMIT_MAX,
+  };
+  const stage = stageService(traits, bundles, () => catalogue.epoch);
+  let stop = async (): Promise<void> => {};
+  return {
+    implementation,
+    stage,
+    services: [served(contracts.candidates, implementation), served(contracts.stage, stage)],
+    watchServing: (changed) => {
+      stop = followLive(bundles, changed);
+    },
+    close: async () => {
+      await stop();
+      for (const loaded of bundles.loaded()) loaded.close();
+      await counters.stop();
+      if (replica === undefined) await catalogue.stop();
+    },
+  };
+}
+
+function checked({ context, limit, seeds, sources }: Framed<RetrieveRequest>): Retrieval {
+  if (limit < 1 || limit > LIMIT_MAX)
+    throw fieldError('limit', `${limit} is not in [1, ${LIMIT_MAX}]`, 'LIMIT_OUT_OF_RANGE');
+  if (seeds.count > SEEDS_MAX) throw fieldError('seeds.count', `${seeds.count} items; at most ${SEEDS_MAX}`);
+  return {
+    user: decodeUser(context.userState),
+    seeds: seeds.count === 0 ? undefined : seeds.items,
+    timeMs: context.timeMs === 0 ? systemClock.nowMs() : context.timeMs,
+    limit,
+    names: sources,
+    quality: context.quality === 0 ? 1 : context.quality,
+  };
+}
+
+/** What an answer holds when no source fails and the bundle has all parts. */
+function columnsOf({ sources }: CandidatesConfig): string[] {
+  const enabled = Object.entries(sources).filter(([, { enabled: on }]) => on);
+  return [Columns.rrf, ...enabled.flatMap(([name]) => [rankColumn(name), scoreColumn(name)])];
+}

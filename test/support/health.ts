@@ -1,0 +1,37 @@
+import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { service as health } from 'grpc-health-check';
+
+const POLL_MS = 50;
+const CHECK_TIMEOUT_MS = 1_000;
+
+/** Waits until the server reports SERVING by the gRPC health protocol. */
+export async function untilServing(address: string, timeoutMs: number): Promise<void> {
+  const endMs = Date.now() + timeoutMs;
+  for (;;) {
+    const status = await healthOf(address).catch((error: Error) => error.message);
+    if (status === 'SERVING') return;
+    if (Date.now() > endMs) throw new Error(`${address} does not serve after ${timeoutMs} ms: ${status}`);
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+  }
+}
+
+/** What the server at `address` says of itself: `SERVING`, `NOT_SERVING`. Rejects where it cannot be reached. */
+export function healthOf(address: string): Promise<string> {
+  const client = new Client(address, credentials.createInsecure());
+  const { path, requestSerialize, responseDeserialize } = health.Check;
+  return new Promise((resolve, reject) => {
+    client.makeUnaryRequest(
+      path,
+      requestSerialize,
+      responseDeserialize,
+      { service: '' },
+      new Metadata(),
+      { deadline: Date.now() + CHECK_TIMEOUT_MS },
+      (error: ServiceError | null, response?: unknown) => {
+        client.close();
+        if (error) reject(error);
+        else resolve((response as { status: string }).status);
+      },
+    );
+  });
+}
