@@ -15,7 +15,8 @@ export type CatalogueListener = (ordinal: number) => void;
  * that was deleted keeps its ordinal and gets it back when it is added again.
  */
 export class Catalogue {
-  readonly lineage: string;
+  /** Identifies the numbering of items; empty before the first change. */
+  lineage: string;
   /** The blocks, exact. A block with an end stays in here until it is taken back; `isBlocked` looks at the time. */
   readonly blocked = new Bitset();
   readonly #ids: string[] = [];

@@ -1,0 +1,29 @@
+import { z } from 'zod';
+import type { UserLimits } from '../../common/users/user-record.ts';
+
+/** Users of one UpsertUsers, ids of one Resolve. */
+export const LIST_MAX = 10_000;
+
+export const featuresSchema = z.strictObject({
+  /** Latest events of a user that their state holds, impressions left out. */
+  historyMax: z.number().int().min(1).max(10_000).default(500),
+  /** Latest seen items that the state holds exactly; older ones go into a Bloom filter. */
+  seenExactMax: z.number().int().min(0).max(100_000).default(2_000),
+  /** Of the Bloom filter of older seen items. */
+  seenFalsePositiveRate: z.number().gt(0).lt(1).default(0.01),
+  /** Events between snapshots. */
+  snapshotEvents: z.number().int().positive().default(200_000),
+  /** A watcher of the catalogue that does not acknowledge a change in this time is disconnected, milliseconds. */
+  watchAckTimeoutMs: z.number().positive().default(1_000),
+  /** Item counters are sent at most this often, milliseconds. */
+  countersIntervalMs: z.number().positive().default(1_000),
+  /** Encoded user states that are kept until they change. */
+  cachedStatesMax: z.number().int().positive().default(50_000),
+});
+export type FeaturesConfig = z.infer<typeof featuresSchema>;
+
+/** The engine of the filtering service makes the filters that it reads. */
+export function userLimits(config: FeaturesConfig, bloomEngine: UserLimits['bloomEngine']): UserLimits {
+  const { historyMax, seenExactMax, seenFalsePositiveRate: falsePositiveRate } = config;
+  return { historyMax, seenExactMax, bloomEngine, falsePositiveRate };
+}

@@ -1,0 +1,115 @@
+import { consume } from '../../common/log/consume.ts';
+import { type Call, untilDeadline } from '../../common/rpc/call.ts';
+import type { LoggingService } from '../../common/rpc/services.ts';
+import type { Logger } from '../../common/telemetry/log.ts';
+import { metrics } from '../../common/telemetry/metrics.ts';
+import { EventKind, type SubscribeResponse } from '../../gen/millrace/logging/v1/logging.ts';
+import type { FeaturesConfig } from './config.ts';
+import type { Snapshots } from './snapshots.ts';
+import type { FeatureFold } from './stage.ts';
+import { Watchers } from './watchers.ts';
+
+const KINDS = [EventKind.EVENT_KIND_FEEDBACK, EventKind.EVENT_KIND_CATALOGUE, EventKind.EVENT_KIND_USER];
+
+/** The fold that follows the log: tells watchers of the catalogue, whoever waits for an offset, and the snapshots. */
+export class FollowedFold {
+  readonly fold: FeatureFold;
+  readonly watchers: Watchers;
+  readonly #snapshots: Snapshots;
+  readonly #logging: LoggingService;
+  readonly #config: FeaturesConfig;
+  readonly #log: Logger;
+  readonly #stopping = new AbortController();
+  readonly #listeners = new Set<(userId: string) => void>();
+  readonly #waiting = new Set<{ offset: number; resolve: () => void }>();
+  readonly #caughtUp: Promise<void>;
+  #isCaughtUp: () => void = () => {};
+  #running: Promise<void> = Promise.resolve();
+  #savedOffset: number;
+
+  constructor(parts: {
+    fold: FeatureFold;
+    snapshots: Snapshots;
+    logging: LoggingService;
+    config: FeaturesConfig;
+    log: Logger;
+  }) {
+    this.fold = parts.fold;
+    this.#snapshots = parts.snapshots;
+    this.#logging = parts.logging;
+    this.#config = parts.config;
+    this.#log = parts.log;
+    this.#savedOffset = parts.fold.offset;
+    this.watchers = new Watchers(parts.fold.catalogue, parts.config.watchAckTimeoutMs, parts.log);
+    this.#caughtUp = new Promise((resolve) => {
+      this.#isCaughtUp = resolve;
+    });
+  }
+
+  /** Begins to follow the log; `changed(true)` is called when it has caught up, `changed(false)` if it cannot go on. */
+  start(changed: (serving: boolean) => void): void {
+    const { signal } = this.#stopping;
+    void this.#caughtUp.then(() => changed(true));
+    this.#running = consume({
+      logging: this.#logging,
+      consumer: 'features',
+      offset: this.fold.offset,
+      kinds: KINDS,
+      handle: (batch) => this.#take(batch),
+      signal,
+      log: this.#log,
+    }).catch((error) => {
+      this.#log.fatal({ err: error }, 'the log cannot be folded');
+      changed(false);
+    });
+  }
+
+  /** Calls `listener` with each user whose state has changed. */
+  onUser(listener: (userId: string) => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /** Answers when the log is folded as far as it was when this service started. */
+  untilCaughtUp(call: Call): Promise<void> {
+    return untilDeadline(this.#caughtUp, call);
+  }
+
+  /** Answers when the log is folded up to `offset`, exclusive; DEADLINE_EXCEEDED if that takes too long. */
+  async untilFolded(offset: number, call: Call): Promise<void> {
+    if (this.fold.offset >= offset) return;
+    let waiter: { offset: number; resolve: () => void } | undefined;
+    const folded = new Promise<void>((resolve) => {
+      waiter = { offset, resolve };
+      this.#waiting.add(waiter);
+    });
+    await untilDeadline(folded, call).finally(() => this.#waiting.delete(waiter as never));
+  }
+
+  /** Stops and writes a last snapshot. */
+  async close(): Promise<void> {
+    this.#stopping.abort();
+    await this.#running;
+    if (this.fold.offset > this.#savedOffset) await this.#save();
+  }
+
+  async #take({ events, nextOffset, endOffset }: SubscribeResponse): Promise<void> {
+    const { users, changes } = this.fold.apply(events, nextOffset);
+    for (const userId of users) for (const listener of this.#listeners) listener(userId);
+    if (changes.length > 0) {
+      this.watchers.publish(changes);
+      metrics.catalogueEpoch.set({ service: 'features' }, this.fold.catalogue.epoch);
+    }
+    for (const waiter of this.#waiting) if (waiter.offset <= nextOffset) waiter.resolve();
+    if (nextOffset >= endOffset) this.#isCaughtUp();
+    if (this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents) await this.#save();
+  }
+
+  async #save(): Promise<void> {
+    try {
+      await this.#snapshots.save(this.fold);
+      this.#savedOffset = this.fold.offset;
+    } catch (error) {
+      this.#log.error({ err: error }, 'snapshot could not be written; the log still holds everything');
+    }
+  }
+}

@@ -1,0 +1,108 @@
+import { join } from 'node:path';
+import { z } from 'zod';
+import { bloomEngines } from '../../common/bloom/filter.ts';
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { checkId, itemChanges, upsertChanges } from '../../common/catalogue/writer.ts';
+import { fieldError } from '../../common/errors.ts';
+import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
+import { type Component, type Environment, served } from '../../common/service.ts';
+import type { ResolvedItem } from '../../gen/millrace/features/v1/features.ts';
+import { featuresSchema, LIST_MAX, userLimits } from './config.ts';
+import { counterVersions } from './counter-stream.ts';
+import { FollowedFold } from './followed-fold.ts';
+import { Snapshots } from './snapshots.ts';
+import { UserStates } from './user-states.ts';
+import { Writer } from './writer.ts';
+
+const SNAPSHOT_PAGE = 1_000;
+
+/** The features service: users' state, and the one writer of the catalogue. */
+export async function createFeatures(
+  { config: source, log }: Environment,
+  { logging }: { logging: LoggingService },
+): Promise<Component & { implementation: FeaturesService }> {
+  const config = source.section('features', featuresSchema);
+  const { engine } = source.section('filtering', z.object({ engine: z.enum(bloomEngines).default('typed') }));
+  const limits = userLimits(config, engine);
+  const snapshots = new Snapshots(join(source.home, 'features'), limits, log);
+  const followed = new FollowedFold({ fold: await snapshots.load(), snapshots, logging, config, log });
+  const { catalogue } = followed.fold;
+  const states = new UserStates(followed, config.cachedStatesMax);
+  const writer = new Writer(followed, logging);
+  const implementation: FeaturesService = {
+    getUserState: (request, call) => states.get(request, call),
+    upsertUsers: async ({ users }, call) => {
+      if (users.length === 0 || users.length > LIST_MAX)
+        throw fieldError('users', `${users.length} users; 1 to ${LIST_MAX} are allowed`);
+      for (const [i, { id }] of users.entries()) checkId(id, `users[${i}].id`);
+      return { offset: await writer.writeUsers(users, call) };
+    },
+    upsertItems: async ({ items, expectedEpoch }, call) => {
+      const { epoch, changes } = await writer.write(
+        () => upsertChanges(catalogue, items),
+        expectedEpoch,
+        call,
+      );
+      return { epoch, ordinals: changes.map(({ ordinal }) => ordinal) };
+    },
+    deleteItems: ({ itemIds }, call) =>
+      writer.write(() => itemChanges(catalogue, itemIds, { delete: {} }), 0, call).then(epochOf),
+    block: ({ itemIds, reason, untilMs }, call) => {
+      if (untilMs < 0) throw fieldError('until_ms', `${untilMs} is before 1970`);
+      return writer
+        .write(() => itemChanges(catalogue, itemIds, { block: { reason, untilMs } }), 0, call)
+        .then(epochOf);
+    },
+    unblock: ({ itemIds }, call) =>
+      writer.write(() => itemChanges(catalogue, itemIds, { unblock: {} }), 0, call).then(epochOf),
+    resolve: async ({ itemIds, ordinals }) => {
+      if (itemIds.length + ordinals.length > LIST_MAX)
+        throw fieldError('item_ids', `${itemIds.length + ordinals.length} entries; at most ${LIST_MAX}`);
+      const items = [
+        ...itemIds.map((id) => resolvedItem(catalogue, catalogue.ordinalOf(id))),
+        ...ordinals.map((ordinal) => resolvedItem(catalogue, ordinal)),
+      ];
+      return { items, epoch: catalogue.epoch };
+    },
+    watchCatalogue: async function* (requests, call) {
+      await followed.untilCaughtUp(call);
+      yield* followed.watchers.watch(requests, call.signal);
+    },
+    snapshotCatalogue: (_, call) => cataloguePages(catalogue, call.signal),
+    watchItemCounters: async function* ({ version }, call) {
+      await followed.untilCaughtUp(call);
+      yield* counterVersions(followed.fold.counters, version, config.countersIntervalMs, call.signal);
+    },
+  };
+  return {
+    implementation,
+    services: [served(contracts.features, implementation)],
+    watchServing: (changed) => followed.start(changed),
+    close: () => followed.close(),
+  };
+}
+
+function epochOf({ epoch }: { epoch: number }): { epoch: number } {
+  return { epoch };
+}
+
+function resolvedItem(catalogue: Catalogue, ordinal: number | undefined): ResolvedItem {
+  if (ordinal === undefined || catalogue.item(ordinal) === undefined)
+    return { item: undefined, ordinal: 0, blocked: false, blockedUntilMs: 0 };
+  return catalogue.resolved(ordinal);
+}
+
+async function* cataloguePages(
+  catalogue: Catalogue,
+  signal: AbortSignal,
+): ReturnType<FeaturesService['snapshotCatalogue']> {
+  const { epoch, lineage, size } = catalogue;
+  let items: ResolvedItem[] = [];
+  for (let ordinal = 0; ordinal < size && !signal.aborted; ordinal++) {
+    if (catalogue.item(ordinal) !== undefined) items.push(catalogue.resolved(ordinal));
+    if (items.length < SNAPSHOT_PAGE) continue;
+    yield { epoch, lineage, size, items };
+    items = [];
+  }
+  yield { epoch, lineage, size, items };
+}

@@ -1,0 +1,89 @@
+import { createHash } from 'node:crypto';
+import { mkdir, open, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { packArrays, unpackArrays } from '../../common/arrays.ts';
+import { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { CatalogueFold } from '../../common/catalogue/fold.ts';
+import { CounterFold } from '../../common/features/counter-fold.ts';
+import { ItemCounters } from '../../common/features/item-counters.ts';
+import { syncDirectory } from '../../common/log/durable-files.ts';
+import type { Logger } from '../../common/telemetry/log.ts';
+import { UserFold } from '../../common/users/fold.ts';
+import type { UserLimits } from '../../common/users/user-record.ts';
+import { FeatureFold } from './stage.ts';
+
+const KIND = 'features-snapshot';
+const NAME = /^snapshot-(\d{16})-([0-9a-f]{16})\.bin$/;
+const KEPT = 2;
+
+/** Snapshots of the fold in one folder, named by offset and hash. The two latest are kept. */
+export class Snapshots {
+  readonly #folder: string;
+  readonly #limits: UserLimits;
+  readonly #log: Logger;
+
+  constructor(folder: string, limits: UserLimits, log: Logger) {
+    this.#folder = folder;
+    this.#limits = limits;
+    this.#log = log;
+  }
+
+  /** The latest snapshot that is whole, else the empty fold. A damaged one is reported and passed over. */
+  async load(): Promise<FeatureFold> {
+    for (const name of (await this.#names()).reverse()) {
+      try {
+        return this.#read(await readFile(join(this.#folder, name)), name);
+      } catch (error) {
+        this.#log.error(
+          { snapshot: name, err: error },
+          'snapshot is damaged; an earlier one or the log stands in',
+        );
+      }
+    }
+    return FeatureFold.empty(this.#limits);
+  }
+
+  /** Writes a snapshot whole or not at all, and deletes those that are no longer needed. */
+  async save(fold: FeatureFold): Promise<void> {
+    const bytes = packArrays(
+      KIND,
+      { offset: fold.offset, lineage: fold.catalogue.lineage },
+      {
+        catalogue: fold.catalogue.serialise(),
+        users: fold.users.serialise(fold.offset),
+        counters: fold.counters.counters().serialise(),
+      },
+    );
+    await mkdir(this.#folder, { recursive: true });
+    const name = `snapshot-${String(fold.offset).padStart(16, '0')}-${hashOf(bytes)}.bin`;
+    const temporary = join(this.#folder, `${name}.tmp`);
+    const file = await open(temporary, 'w');
+    await file.writeFile(bytes);
+    await file.sync();
+    await file.close();
+    await rename(temporary, join(this.#folder, name));
+    await syncDirectory(this.#folder);
+    for (const old of (await this.#names()).slice(0, -KEPT))
+      await rm(join(this.#folder, old), { force: true });
+  }
+
+  #read(bytes: Buffer, name: string): FeatureFold {
+    if (hashOf(bytes) !== NAME.exec(name)?.[2]) throw new Error('the bytes are not those that were written');
+    const part = unpackArrays(bytes, KIND);
+    const { offset } = part.meta(z.object({ offset: z.number() }));
+    const catalogue = new CatalogueFold(Catalogue.read(part.array('catalogue', 'u8')));
+    const { fold: users } = UserFold.read(part.array('users', 'u8'), catalogue.catalogue, this.#limits);
+    const counters = CounterFold.from(ItemCounters.read(part.array('counters', 'u8')));
+    return new FeatureFold({ catalogue, users, counters, offset });
+  }
+
+  async #names(): Promise<string[]> {
+    const names = await readdir(this.#folder).catch(() => []);
+    return names.filter((name) => NAME.test(name)).sort();
+  }
+}
+
+function hashOf(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+}

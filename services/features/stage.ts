@@ -1,0 +1,72 @@
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { CatalogueFold } from '../../common/catalogue/fold.ts';
+import { CounterFold } from '../../common/features/counter-fold.ts';
+import { UserFold } from '../../common/users/fold.ts';
+import type { UserLimits } from '../../common/users/user-record.ts';
+import type { CatalogueChange } from '../../gen/millrace/features/v1/features.ts';
+import type { RecordedEvent } from '../../gen/millrace/logging/v1/logging.ts';
+
+/** All that the features service knows, as one fold of the log. */
+export class FeatureFold {
+  readonly users: UserFold;
+  readonly counters: CounterFold;
+  readonly #items: CatalogueFold;
+  #offset: number;
+
+  constructor(parts: { catalogue: CatalogueFold; users: UserFold; counters: CounterFold; offset: number }) {
+    this.#items = parts.catalogue;
+    this.users = parts.users;
+    this.counters = parts.counters;
+    this.#offset = parts.offset;
+  }
+
+  /** The fold of an empty log. */
+  static empty(limits: UserLimits): FeatureFold {
+    const catalogue = new CatalogueFold();
+    return new FeatureFold({
+      catalogue,
+      users: new UserFold(catalogue.catalogue, limits),
+      counters: new CounterFold(),
+      offset: 0,
+    });
+  }
+
+  get catalogue(): Catalogue {
+    return this.#items.catalogue;
+  }
+
+  /** See `CatalogueFold.hasApplied`. */
+  hasApplied(batch: string): boolean {
+    return this.#items.hasApplied(batch);
+  }
+
+  /** The log offset up to which everything is folded, exclusive. */
+  get offset(): number {
+    return this.#offset;
+  }
+
+  /** Applies events in log order and moves on to `nextOffset`; answers whose state and what of the catalogue has changed. */
+  apply(
+    events: readonly RecordedEvent[],
+    nextOffset: number,
+  ): { users: Set<string>; changes: CatalogueChange[] } {
+    const users = new Set<string>();
+    const changes: CatalogueChange[] = [];
+    for (const { offset, event } of events) {
+      if (event === undefined || offset < this.#offset) continue;
+      const { feedback, user, catalogue } = event;
+      if (catalogue !== undefined && this.#items.apply(event)) changes.push(catalogue);
+      if (user !== undefined) {
+        this.users.attributes(user);
+        users.add(user.id);
+      }
+      if (feedback !== undefined) {
+        const ordinal = this.users.feedback(feedback, event.timeMs);
+        if (ordinal !== undefined) this.counters.add(ordinal, feedback, offset);
+        users.add(feedback.userId);
+      }
+    }
+    this.#offset = Math.max(this.#offset, nextOffset);
+    return { users, changes };
+  }
+}

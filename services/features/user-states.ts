@@ -1,0 +1,101 @@
+import { LRUCache } from 'lru-cache';
+import { measureBloomRate } from '../../common/bloom/rate.ts';
+import { checkId } from '../../common/catalogue/writer.ts';
+import { Random } from '../../common/random.ts';
+import type { Call } from '../../common/rpc/call.ts';
+import { metrics } from '../../common/telemetry/metrics.ts';
+import { anonymousUser, encodeUser, type User } from '../../common/user-state.ts';
+import {
+  type GetUserStateRequest,
+  type GetUserStateResponse,
+  UserStatePart,
+} from '../../gen/millrace/features/v1/features.ts';
+import type { FollowedFold } from './followed-fold.ts';
+
+const PROBES = 100;
+const PROBE_SHARE = 0.01;
+
+/** Encoded user states, kept until the user does something. */
+export class UserStates {
+  readonly #followed: FollowedFold;
+  readonly #encoded: LRUCache<string, Buffer>;
+  readonly #random = new Random(1);
+  #falsePositives = { probes: 0, hits: 0 };
+
+  constructor(followed: FollowedFold, cachedMax: number) {
+    this.#followed = followed;
+    this.#encoded = new LRUCache({ max: cachedMax });
+    followed.onUser((userId) => this.#encoded.delete(userId));
+  }
+
+  async get({ userId, parts, asOf }: GetUserStateRequest, call: Call): Promise<GetUserStateResponse> {
+    checkId(userId, 'user_id');
+    if (asOf > 0) await this.#followed.untilFolded(asOf, call);
+    const { fold } = this.#followed;
+    return {
+      state: parts.length === 0 ? this.#whole(userId) : encodeUser(partsOf(this.#state(userId), parts)),
+      offset: fold.offset,
+      catalogueEpoch: fold.catalogue.epoch,
+    };
+  }
+
+  #whole(userId: string): Buffer {
+    let bytes = this.#encoded.get(userId);
+    if (bytes === undefined) {
+      const user = this.#state(userId);
+      bytes = encodeUser(user);
+      this.#encoded.set(userId, bytes);
+      if (user.seenFilter !== undefined && this.#random.next() < PROBE_SHARE) this.#measure(user);
+    }
+    return bytes;
+  }
+
+  #state(userId: string): User {
+    const { fold } = this.#followed;
+    return fold.users.state(userId, fold.offset);
+  }
+
+  /** Asks the filter for random items and compares with the exact record. */
+  #measure({ id, seenFilter }: User): void {
+    const { fold } = this.#followed;
+    const record = fold.users.record(id);
+    if (record === undefined || seenFilter === undefined || fold.catalogue.size === 0) return;
+    const rate = measureBloomRate(
+      seenFilter,
+      (key) => record.hasSeen(key),
+      fold.catalogue.size,
+      PROBES,
+      this.#random,
+    );
+    this.#falsePositives.probes += PROBES;
+    this.#falsePositives.hits += rate * PROBES;
+    metrics.seenFilterFalsePositiveRatio.set(this.#falsePositives.hits / this.#falsePositives.probes);
+  }
+}
+
+function partsOf(user: User, parts: readonly UserStatePart[]): User {
+  const has = (part: UserStatePart): boolean => parts.includes(part);
+  const {
+    profile,
+    counters,
+    seen,
+    seenFilter,
+    hidden,
+    items,
+    actions,
+    values,
+    timesMs,
+    positives,
+    id,
+    offset,
+  } = user;
+  return {
+    ...anonymousUser,
+    id,
+    offset,
+    ...(has(UserStatePart.USER_STATE_PART_PROFILE) ? { profile } : {}),
+    ...(has(UserStatePart.USER_STATE_PART_HISTORY) ? { items, actions, values, timesMs, positives } : {}),
+    ...(has(UserStatePart.USER_STATE_PART_COUNTERS) ? { counters } : {}),
+    ...(has(UserStatePart.USER_STATE_PART_SEEN) ? { seen, seenFilter, hidden } : {}),
+  };
+}

@@ -1,0 +1,152 @@
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { fieldError } from '../../common/errors.ts';
+import type { Logger } from '../../common/telemetry/log.ts';
+import type {
+  CatalogueChange,
+  WatchCatalogueRequest,
+  WatchCatalogueResponse,
+} from '../../gen/millrace/features/v1/features.ts';
+
+const RECENT_MAX = 20_000;
+const BATCH_MAX = 1_000;
+
+interface Watcher {
+  readonly name: string;
+  acknowledged: number;
+  dropped: boolean;
+  /** Wakes the stream: there are changes, or it must end. */
+  wake: () => void;
+}
+
+/** Those who keep a copy of the catalogue: sends them changes and knows how far each has come. */
+export class Watchers {
+  readonly #catalogue: Catalogue;
+  readonly #log: Logger;
+  readonly #ackTimeoutMs: number;
+  readonly #watchers = new Set<Watcher>();
+  /** The latest changes, consecutive epochs. */
+  readonly #recent: CatalogueChange[] = [];
+  #acknowledged: () => void = () => {};
+  #progress: Promise<void> = Promise.resolve();
+
+  constructor(catalogue: Catalogue, ackTimeoutMs: number, log: Logger) {
+    this.#catalogue = catalogue;
+    this.#ackTimeoutMs = ackTimeoutMs;
+    this.#log = log;
+    this.#expectProgress();
+  }
+
+  /** Sends changes that the catalogue has applied, in order. */
+  publish(changes: readonly CatalogueChange[]): void {
+    this.#recent.push(...changes);
+    if (this.#recent.length > RECENT_MAX) this.#recent.splice(0, this.#recent.length - RECENT_MAX);
+    for (const watcher of this.#watchers) watcher.wake();
+  }
+
+  /** Answers when every watcher connected has acknowledged the epoch; one that does not in time is disconnected. */
+  async untilAcknowledged(epoch: number): Promise<void> {
+    const until = Date.now() + this.#ackTimeoutMs;
+    for (;;) {
+      const behind = [...this.#watchers].filter((watcher) => watcher.acknowledged < epoch);
+      if (behind.length === 0) return;
+      if (Date.now() >= until) {
+        for (const watcher of behind) this.#drop(watcher, epoch);
+        return;
+      }
+      const progress = this.#progress;
+      let timer: NodeJS.Timeout | undefined;
+      const timeout = new Promise<void>((resolve) => {
+        timer = setTimeout(resolve, Math.max(1, until - Date.now()));
+      });
+      await Promise.race([progress, timeout]);
+      clearTimeout(timer);
+    }
+  }
+
+  /** One watcher's stream: what it has missed, then changes as they come. Ends when it goes away or is disconnected. */
+  async *watch(
+    requests: AsyncIterable<WatchCatalogueRequest>,
+    signal: AbortSignal,
+  ): AsyncIterable<WatchCatalogueResponse> {
+    const incoming = requests[Symbol.asyncIterator]();
+    const first = await incoming.next();
+    if (first.done) return;
+    let sent = first.value.epoch;
+    if (sent > this.#catalogue.epoch) {
+      throw fieldError(
+        'epoch',
+        `${sent} is ahead of the catalogue's ${this.#catalogue.epoch}: it is a copy of another log`,
+        'EPOCH_MISMATCH',
+      );
+    }
+    const watcher: Watcher = {
+      name: first.value.watcher,
+      acknowledged: sent,
+      dropped: false,
+      wake: () => {},
+    };
+    const onAbort = (): void => watcher.wake();
+    signal.addEventListener('abort', onAbort);
+    this.#watchers.add(watcher);
+    void this.#readAcknowledgements(watcher, incoming);
+    try {
+      for (let greet = true; !signal.aborted && !watcher.dropped; greet = false) {
+        const changes = this.#changesAfter(sent);
+        sent = changes.at(-1)?.epoch ?? sent;
+        if (greet || changes.length > 0) yield { changes, epoch: sent, lineage: this.#catalogue.lineage };
+        else {
+          await new Promise<void>((resolve) => {
+            watcher.wake = resolve;
+            if (this.#catalogue.epoch > sent || signal.aborted || watcher.dropped) resolve();
+          });
+        }
+      }
+    } finally {
+      signal.removeEventListener('abort', onAbort);
+      this.#watchers.delete(watcher);
+      this.#expectProgress();
+    }
+  }
+
+  /** A batch of changes after the epoch: the recent ones as they were, else what has become of the items. */
+  #changesAfter(epoch: number): CatalogueChange[] {
+    if (epoch >= this.#catalogue.epoch) return [];
+    const oldest = this.#recent[0]?.epoch ?? Number.POSITIVE_INFINITY;
+    if (epoch + 1 >= oldest) return this.#recent.slice(epoch + 1 - oldest, epoch + 1 - oldest + BATCH_MAX);
+    return this.#catalogue.changesSince(epoch);
+  }
+
+  async #readAcknowledgements(
+    watcher: Watcher,
+    incoming: AsyncIterator<WatchCatalogueRequest>,
+  ): Promise<void> {
+    try {
+      for (let next = await incoming.next(); !next.done; next = await incoming.next()) {
+        watcher.acknowledged = Math.max(watcher.acknowledged, next.value.epoch);
+        this.#expectProgress();
+      }
+    } catch {
+      watcher.dropped = true;
+      watcher.wake();
+    }
+  }
+
+  #drop(watcher: Watcher, epoch: number): void {
+    this.#log.warn(
+      { watcher: watcher.name, acknowledged: watcher.acknowledged, epoch },
+      'watcher does not keep up and is disconnected',
+    );
+    watcher.dropped = true;
+    this.#watchers.delete(watcher);
+    watcher.wake();
+  }
+
+  /** Wakes whoever waits for acknowledgements. */
+  #expectProgress(): void {
+    const done = this.#acknowledged;
+    this.#progress = new Promise((resolve) => {
+      this.#acknowledged = resolve;
+    });
+    done();
+  }
+}
