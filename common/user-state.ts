@@ -90,7 +90,7 @@ function decode(bytes: Uint8Array): User {
       offset: state.offset,
       profile: state.profile,
       items: u32Of(state.historyItem),
-      actions: state.historyAction.slice(),
+      actions: Uint8Array.from(state.historyAction),
       values: f32Of(state.historyValue),
       timesMs: f64Of(state.historyTimeMs),
       positives: state.positives,
