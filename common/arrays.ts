@@ -89,7 +89,7 @@ export function packArrays(
 /** Reads what `packArrays` wrote. BUNDLE_DAMAGED, naming `kind` and what is wrong with the bytes. */
 export function unpackArrays(bytes: Uint8Array, kind: string): PackedArrays {
   const header = readHeader(bytes, kind);
-  const aligned = bytes.byteOffset % 8 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 8 === 0 ? bytes : new Uint8Array(bytes);
   const byName = new Map(header.arrays.map((entry) => [entry.name, entry]));
   return {
     meta(schema) {

@@ -37,7 +37,7 @@ export function writeBloom(header: BloomHeader, payload: Uint8Array): Uint8Array
 /** Reads what `writeBloom` wrote; the payload is an aligned copy. Throws naming what is wrong with damaged bytes. */
 export function parseBloom(bytes: Uint8Array): { header: BloomHeader; payload: Uint8Array } {
   if (bytes.length < HEADER_BYTES || bytes.length % 4 !== 0) throw damaged(`has ${bytes.length} bytes`);
-  const copy = Uint8Array.from(bytes);
+  const copy = new Uint8Array(bytes);
   const view = new DataView(copy.buffer);
   if (view.getUint32(0, true) !== MAGIC) throw damaged('wrong magic');
   if (view.getUint8(4) !== FORMAT_VERSION)
