@@ -22,6 +22,13 @@ export class ConfigSource {
     }
   }
 
+  /** The same configuration with all state in another folder. */
+  at(home: string): ConfigSource {
+    const other = new ConfigSource({ MILLRACE_HOME: home });
+    Object.assign(other.#tree, this.#tree);
+    return other;
+  }
+
   /** The section, checked and with its defaults. An absent section is an empty one. */
   section<S extends z.ZodType>(name: string, schema: S): z.output<S> {
     const parsed = schema.safeParse(this.#tree[name] ?? {});

@@ -24,12 +24,19 @@ export interface Dataset {
   report: ImportReport;
 }
 
+export interface DatasetOptions extends ReadOptions {
+  /** Translates the names of actions; a row whose action it does not know (undefined) is bad. Unset: names are kept. */
+  readonly actionOf?: (name: string) => string | undefined;
+  /** Refuses an item by throwing `RowFault`. */
+  readonly checkItem?: (row: ItemRow) => void;
+}
+
 /**
  * Reads a whole data set (`readRows` says from what) into columns. An interaction with an item or user that has no row
  * of its own is accepted, and makes a bare one; a second row for the same item or user is bad.
  */
-export async function readDataset(path: string, options: ReadOptions = {}): Promise<Dataset> {
-  const builder = new DatasetBuilder();
+export async function readDataset(path: string, options: DatasetOptions = {}): Promise<Dataset> {
+  const builder = new DatasetBuilder(options);
   const report = await readRows(path, options, builder);
   return builder.finish(report);
 }
@@ -41,9 +48,15 @@ class DatasetBuilder implements RowSink {
   readonly #itemRows: ItemRow[] = [];
   readonly #userRows: UserRow[] = [];
   readonly #interactions = new InteractionBuffer();
+  readonly #options: DatasetOptions;
+
+  constructor(options: DatasetOptions) {
+    this.#options = options;
+  }
 
   item(row: ItemRow): void {
     if (this.#items.find(row.id) !== undefined) throw new RowFault(`item: '${row.id}' has a row already`);
+    this.#options.checkItem?.(row);
     this.#items.intern(row.id);
     this.#itemRows.push(row);
   }
@@ -54,7 +67,10 @@ class DatasetBuilder implements RowSink {
     this.#userRows.push(row);
   }
 
-  interaction(user: string, item: string, action: string, value: number, timeMs: number): void {
+  interaction(user: string, item: string, name: string, value: number, timeMs: number): void {
+    const { actionOf } = this.#options;
+    const action = actionOf === undefined ? name : actionOf(name);
+    if (action === undefined) throw new RowFault(`action: '${name}' is not known`);
     if (this.#actions.ids.length === ACTIONS_MAX && this.#actions.find(action) === undefined) {
       throw new RowFault(`action: more than ${ACTIONS_MAX} different ones`);
     }

@@ -1,0 +1,75 @@
+import { z } from 'zod';
+import { ACTION_BY_NAME } from '../../common/actions.ts';
+import { ialsDefaults } from '../../common/models/ials.ts';
+import { recencySchema } from '../../common/models/recency.ts';
+import { isPositive } from '../../common/user-state.ts';
+import type { Action } from '../../gen/millrace/type/v1/type.ts';
+
+/** Rankers that can be trained. */
+export const RANKERS = ['logistic', 'neural'] as const;
+export type Ranker = (typeof RANKERS)[number];
+
+const positiveActions = [...ACTION_BY_NAME].filter(([, action]) => isPositive(action)).map(([name]) => name);
+
+export const trainSchema = z.strictObject({
+  seed: z.number().int().default(1),
+  /** Confidence of one event by its action, in learning item factors and popularity; 1 where absent. */
+  actionWeights: z.partialRecord(z.enum(positiveActions), z.number().positive().max(1_000)).default({}),
+  ials: z
+    .strictObject({
+      dim: z.number().int().min(1).max(512).default(ialsDefaults.dim),
+      sweeps: z.number().int().min(1).max(200).default(ialsDefaults.sweeps),
+      unobservedWeight: z.number().nonnegative().default(ialsDefaults.unobservedWeight),
+      regularisation: z.number().nonnegative().default(ialsDefaults.regularisation),
+      frequencyExponent: z.number().min(0).max(2).default(ialsDefaults.frequencyExponent),
+      cgSteps: z.number().int().min(1).max(50).default(ialsDefaults.cgSteps),
+      foldInSteps: z.number().int().min(1).max(100).default(ialsDefaults.foldInSteps),
+      recency: recencySchema.default(ialsDefaults.recency),
+      foldInRecency: recencySchema.default(ialsDefaults.foldInRecency),
+    })
+    .prefault({}),
+  popularity: z
+    .strictObject({
+      /** Age at which an event counts half. Absent: all count alike. */
+      halfLifeDays: z.number().positive().optional(),
+    })
+    .prefault({}),
+  fallback: z
+    .strictObject({
+      /** Items of the vetted list. */
+      length: z.number().int().min(1).max(10_000).default(500),
+      /** Positive events that an item of the list has at least, where enough items have them. */
+      positivesMin: z.number().int().nonnegative().default(3),
+    })
+    .prefault({}),
+  ranker: z
+    .strictObject({
+      /** `auto`: whichever ranks the validation moments better. */
+      model: z.enum(['auto', ...RANKERS]).default('auto'),
+      /** Latest pairs of each user that examples are made of. */
+      heldOut: z.number().int().min(2).max(100).default(5),
+      /** Users that examples are made of, at most. */
+      usersMax: z.number().int().min(1).default(10_000),
+      /** Candidates retrieved for a moment. */
+      candidates: z.number().int().min(1).max(10_000).default(500),
+      /** Candidates not taken up that are learnt from for a moment, at most. */
+      negatives: z.number().int().min(1).max(10_000).default(100),
+      /** Moments, each a user's latest, that choose the model and its epoch, at most. */
+      validationMax: z.number().int().min(1).default(1_000),
+    })
+    .prefault({}),
+  evaluation: z
+    .strictObject({
+      /** Users that are measured, at most. */
+      usersMax: z.number().int().min(1).default(5_000),
+    })
+    .prefault({}),
+});
+export type TrainConfig = z.output<typeof trainSchema>;
+
+/** The confidence of an event by its action. */
+export function weightOfAction({ actionWeights }: TrainConfig): (action: Action) => number {
+  const weights = new Float32Array(256).fill(1);
+  for (const [name, weight] of Object.entries(actionWeights)) weights[ACTION_BY_NAME.get(name) as number] = weight;
+  return (action) => weights[action];
+}

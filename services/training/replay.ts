@@ -1,0 +1,78 @@
+import { ItemCounters } from '../../common/features/item-counters.ts';
+import { isPositive, type User } from '../../common/user-state.ts';
+import { UserFold } from '../../common/users/fold.ts';
+import type { UserLimits } from '../../common/users/user-record.ts';
+import { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
+import { Action } from '../../gen/millrace/type/v1/type.ts';
+import type { LogData } from './dataset/from-log.ts';
+import { PairSet, type Target } from './positives.ts';
+
+/** A held-out pair with what was known of its user just before the pair's first event. */
+export interface Moment extends Target {
+  readonly state: User;
+}
+
+/** Folds the log as serving does and yields each target at its moment. Events with pairs of `never` are passed over. */
+export function* replay(
+  data: LogData,
+  targets: readonly Target[],
+  never: PairSet,
+  limits: UserLimits,
+): Generator<Moment> {
+  const waiting = new PairSet(data.catalogue.size);
+  for (const target of targets) waiting.add(target.user, target.item);
+  const fold = foldOfAttributes(data, limits);
+  const { user, item, offset, timeMs } = data.feedback;
+  for (let row = 0; row < user.length; row++) {
+    if (never.has(user[row], item[row])) continue;
+    if (waiting.delete(user[row], item[row])) {
+      const state = fold.state(data.users[user[row]], offset[row]);
+      yield { user: user[row], item: item[row], timeMs: timeMs[row], state };
+    }
+    addFeedback(fold, data, row);
+  }
+}
+
+/** Users' states at the end of the log, had the events with pairs of `never` not happened. */
+export function foldWithout(data: LogData, never: PairSet, limits: UserLimits): UserFold {
+  const fold = foldOfAttributes(data, limits);
+  const { user, item } = data.feedback;
+  for (let row = 0; row < user.length; row++)
+    if (!never.has(user[row], item[row])) addFeedback(fold, data, row);
+  return fold;
+}
+
+/** Item counters at the end of the log, had the events with pairs of `never` not happened. */
+export function countersWithout({ feedback, catalogue, endOffset }: LogData, never: PairSet): ItemCounters {
+  const counters = new ItemCounters(
+    endOffset,
+    new Float32Array(catalogue.size),
+    new Float32Array(catalogue.size),
+    new Float32Array(catalogue.size),
+  );
+  for (let row = 0; row < feedback.user.length; row++) {
+    const item = feedback.item[row];
+    const action = feedback.action[row] as Action;
+    if (never.has(feedback.user[row], item)) continue;
+    if (isPositive(action)) counters.positive[item]++;
+    if (action === Action.ACTION_CLICK) counters.click[item]++;
+    if (action === Action.ACTION_IMPRESSION) counters.impression[item]++;
+  }
+  return counters;
+}
+
+function foldOfAttributes({ profiles, catalogue }: LogData, limits: UserLimits): UserFold {
+  const fold = new UserFold(catalogue, limits);
+  for (const [id, attributes] of profiles) fold.attributes({ id, attributes });
+  return fold;
+}
+
+function addFeedback(fold: UserFold, { users, catalogue, feedback }: LogData, row: number): void {
+  const event = Feedback.fromPartial({
+    userId: users[feedback.user[row]],
+    itemId: catalogue.idOf(feedback.item[row]),
+    action: feedback.action[row] as Action,
+    ...(Number.isNaN(feedback.value[row]) ? {} : { value: feedback.value[row] }),
+  });
+  fold.feedback(event, feedback.timeMs[row]);
+}
