@@ -6,6 +6,7 @@ import {
   ServerCredentials,
   type ServerDuplexStream,
   type ServerUnaryCall,
+  type ServerWritableStream,
   type ServiceDefinition,
   type ServiceError,
   type sendUnaryData,
@@ -90,7 +91,7 @@ function addContract(
     };
     if (!responseStream) handlers[name] = unary(client, path, () => faults.get(name) ?? {});
     else if (requestStream) handlers[name] = duplex(client, path);
-    else handlers[name] = () => {};
+    else handlers[name] = serverStream(client, path);
   }
   server.addService(definition as ServiceDefinition, handlers as never);
 }
@@ -122,6 +123,16 @@ function duplex(client: Client, path: string): unknown {
     const onward = client.makeBidiStreamRequest(path, same, same, forwarded(call.metadata));
     call.on('data', (bytes: Buffer) => onward.write(bytes));
     call.on('end', () => onward.end());
+    call.on('cancelled', () => onward.cancel());
+    onward.on('data', (bytes: Buffer) => call.write(bytes));
+    onward.on('end', () => call.end());
+    onward.on('error', (error) => call.emit('error', error));
+  };
+}
+
+function serverStream(client: Client, path: string): unknown {
+  return (call: ServerWritableStream<Buffer, Buffer>): void => {
+    const onward = client.makeServerStreamRequest(path, same, same, call.request, forwarded(call.metadata));
     call.on('cancelled', () => onward.cancel());
     onward.on('data', (bytes: Buffer) => call.write(bytes));
     onward.on('end', () => call.end());

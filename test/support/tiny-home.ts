@@ -1,0 +1,47 @@
+import { join } from 'node:path';
+import { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { batchName, changeEvents, upsertChanges } from '../../common/catalogue/writer.ts';
+import { encodeEvent } from '../../common/log/events.ts';
+import { SegmentLog } from '../../common/log/segment-log.ts';
+import { Event } from '../../gen/millrace/logging/v1/logging.ts';
+import { Action } from '../../gen/millrace/type/v1/type.ts';
+import { makeTinyBundle, type TinyBundle, type TinyBundleOptions } from './tiny-bundle.ts';
+import { makeTinyWorld, type TinyWorld } from './tiny-world.ts';
+
+/**
+ * Makes a MILLRACE_HOME out of the tiny world: a log with its catalogue and its events, and a bundle trained on them, live.
+ * Every service can start on it.
+ */
+export async function makeTinyHome(home: string, options: TinyBundleOptions = {}): Promise<TinyBundle> {
+  const { users = 60, items = 100, seed = 1 } = options;
+  const logOffset = await writeLog(join(home, 'log'), makeTinyWorld({ users, items, seed }));
+  return makeTinyBundle(home, { ...options, logOffset });
+}
+
+/** What each user did: pairs of ids of user and item. */
+export function tinyPairs({ interactions }: TinyWorld): [string, string][] {
+  return Array.from(interactions.users, (user, i) => [`user-${user}`, `item-${interactions.items[i]}`]);
+}
+
+/** Answers the offset after the last event. */
+async function writeLog(folder: string, { catalogue, interactions }: TinyWorld): Promise<number> {
+  await using log = await SegmentLog.open(folder);
+  const items = Array.from({ length: catalogue.size }, (_, ordinal) => catalogue.item(ordinal) as never);
+  const changes = upsertChanges(new Catalogue(catalogue.lineage), items);
+  const history = Array.from(interactions.users, (user, i) =>
+    Event.fromPartial({
+      eventId: `history-${i}`,
+      timeMs: interactions.times[i],
+      feedback: {
+        userId: `user-${user}`,
+        itemId: `item-${interactions.items[i]}`,
+        action: Action.ACTION_RATING,
+        value: 5,
+      },
+    }),
+  );
+  const timeMs = interactions.times[0] ?? 0;
+  const listing = changeEvents(changes, batchName(changes, catalogue.lineage, 'tiny'), timeMs);
+  await log.append([...listing, ...history].map(encodeEvent));
+  return log.endOffset;
+}
