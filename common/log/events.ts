@@ -1,5 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Event, EventKind } from '../../gen/millrace/logging/v1/logging.ts';
+import type { LogReader } from './log-reader.ts';
 import { SegmentLog } from './segment-log.ts';
 
 /** An event with its place in the log. */
@@ -65,8 +66,13 @@ function peekRequestId(decision: Uint8Array): string {
 /** The events of a log's folder from an offset on, without its lock: also beside a running owner. */
 export async function* readEvents(folder: string, fromOffset = 0): AsyncIterable<LoggedEvent> {
   await using reader = await SegmentLog.openReadOnly(folder);
-  for (let at = Math.max(fromOffset, reader.firstOffset); at < reader.endOffset; ) {
-    const { offset, payloads } = await reader.read(at);
+  yield* readEventsOf(reader, fromOffset);
+}
+
+/** The events of an open log from an offset on, up to its end when it is reached. Below the first one retained: from there. */
+export async function* readEventsOf(log: SegmentLog | LogReader, fromOffset = 0): AsyncIterable<LoggedEvent> {
+  for (let at = Math.max(fromOffset, log.firstOffset); at < log.endOffset; ) {
+    const { offset, payloads } = await log.read(at);
     for (const [i, payload] of payloads.entries()) yield { offset: offset + i, event: decodeEvent(payload) };
     at = offset + payloads.length;
   }

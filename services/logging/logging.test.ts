@@ -1,79 +1,183 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
-import { ConfigSource } from '../../common/config.ts';
+import { describe, expect, test } from 'vitest';
 import { rootCall } from '../../common/rpc/call.ts';
-import { Channel } from '../../common/rpc/client.ts';
-import { RpcServer } from '../../common/rpc/server.ts';
-import { contracts, type LoggingService } from '../../common/rpc/services.ts';
-import { createLogger } from '../../common/telemetry/log.ts';
 import { Event, EventKind, SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
-import { createLogging } from './server.ts';
+import type { Action } from '../../gen/millrace/type/v1/type.ts';
+import { click, decision } from './fixtures/events.ts';
+import { openLogging, temporaryFolder } from './fixtures/open.ts';
 
-const log = createLogger('test');
-const call = () => rootCall({ timeoutMs: 10_000 });
+const call = () => rootCall({ timeoutMs: 20_000 });
 
-interface Opened {
-  readonly logging: LoggingService;
-  close(): Promise<void>;
-  [Symbol.asyncDispose](): Promise<void>;
-}
-
-/** The service in a folder, called over a real socket. */
-async function open(home: string, settings: Record<string, string> = {}): Promise<Opened> {
-  const component = await createLogging({
-    config: new ConfigSource({ MILLRACE_HOME: home, ...settings }),
-    log,
+describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
+  test('an event counts once: again, twice in one call, at the same time, and after a restart', async () => {
+    await using folder = await temporaryFolder();
+    {
+      await using opened = await openLogging(folder.path, transport);
+      const first = await opened.logging.append({ events: [click('a'), click('b'), click('a')] }, call());
+      expect([first.offsets, first.duplicates, first.endOffset]).toEqual([
+        [0, 1, 0],
+        [false, false, true],
+        2,
+      ]);
+      const both = await Promise.all(
+        [1, 2].map(() => opened.logging.append({ events: [click('c')] }, call())),
+      );
+      expect(both.map(({ offsets }) => offsets)).toEqual([[2], [2]]);
+      expect(both.map(({ duplicates }) => duplicates[0]).sort()).toEqual([false, true]);
+    }
+    await using reopened = await openLogging(folder.path, transport);
+    const again = await reopened.logging.append({ events: [click('b'), click('e')] }, call());
+    expect([again.offsets, again.duplicates]).toEqual([
+      [1, 3],
+      [true, false],
+    ]);
   });
-  const server = new RpcServer({ log });
-  for (const service of component.services) service.addTo(server);
-  const channel = new Channel(`127.0.0.1:${await server.listen('127.0.0.1:0')}`);
-  const close = async (): Promise<void> => {
-    channel.close();
-    await server.drain(500);
-    await component.close();
-  };
-  return { logging: channel.client(contracts.logging), close, [Symbol.asyncDispose]: close };
-}
 
-async function temporaryHome(): Promise<{ home: string; [Symbol.asyncDispose](): Promise<void> }> {
-  const home = await mkdtemp(join(tmpdir(), 'millrace-logging-'));
-  return { home, [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }) };
-}
+  test('a subscription gives wanted kinds from an offset, says when it has caught up, and goes on live', async () => {
+    await using folder = await temporaryFolder();
+    await using opened = await openLogging(folder.path, transport);
+    await opened.logging.append({ events: [click('a'), decision('r1'), click('b')] }, call());
+    const kinds = [EventKind.EVENT_KIND_FEEDBACK];
+    const request = SubscribeRequest.fromPartial({ consumer: 't', offset: 1, kinds });
+    const got: string[] = [];
+    let caughtUp = false;
+    for await (const { events, nextOffset, endOffset } of opened.logging.subscribe(request, call())) {
+      got.push(...events.map(({ offset, event }) => `${offset}:${event?.eventId}`));
+      if (!caughtUp && nextOffset === endOffset) {
+        caughtUp = true;
+        void opened.logging.append({ events: [decision('r2'), click('c')] }, call());
+      }
+      if (got.length === 2) break;
+    }
+    expect(got).toEqual(['2:b', '4:c']);
+  });
 
-const feedback = (eventId: string) =>
-  Event.fromPartial({ eventId, timeMs: 1, feedback: { userId: 'u', itemId: 'i', action: 3 } });
-const decision = (requestId: string) =>
-  Event.fromPartial({ eventId: `d-${requestId}`, timeMs: 2, decision: { requestId, userId: 'u' } });
+  test('a batch in which nothing is wanted still moves the subscriber on; in an empty log the first batch is empty', async () => {
+    await using folder = await temporaryFolder();
+    await using opened = await openLogging(folder.path, transport);
+    const kinds = [EventKind.EVENT_KIND_USER];
+    const batches = opened.logging
+      .subscribe(SubscribeRequest.fromPartial({ kinds }), call())
+      [Symbol.asyncIterator]();
+    expect((await batches.next()).value).toEqual({ events: [], nextOffset: 0, endOffset: 0 });
+    await opened.logging.append({ events: [click('a'), decision('r1')] }, call());
+    expect((await batches.next()).value).toEqual({ events: [], nextOffset: 2, endOffset: 2 });
+    await batches.return?.();
+  });
 
-test('an event counts once: again, twice in one call, at the same time, and after a restart', async () => {
-  await using folder = await temporaryHome();
-  {
-    await using opened = await open(folder.home);
-    const first = await opened.logging.append(
-      { events: [feedback('a'), feedback('b'), feedback('a')] },
+  test('a subscription ends when its subscriber leaves', async () => {
+    await using folder = await temporaryFolder();
+    await using opened = await openLogging(folder.path, transport);
+    const leaving = new AbortController();
+    const subscription = opened.logging.subscribe(
+      SubscribeRequest.fromPartial({}),
+      rootCall({ signal: leaving.signal }),
+    );
+    let batches = 0;
+    try {
+      for await (const _ of subscription) {
+        batches++;
+        leaving.abort();
+      }
+    } catch (error) {
+      expect(error).toMatchObject({ reason: 'CANCELLED' });
+    }
+    expect(batches).toBe(1);
+  });
+
+  test('decisions are found by request id, also after a restart', async () => {
+    await using folder = await temporaryFolder();
+    {
+      await using opened = await openLogging(folder.path, transport);
+      await opened.logging.append({ events: [click('a'), decision('r1')] }, call());
+    }
+    await using opened = await openLogging(folder.path, transport);
+    const found = await opened.logging.getDecision({ requestId: 'r1' }, call());
+    expect(found).toMatchObject({ offset: 1, timeMs: 2, decision: { userId: 'u' } });
+    await expect(opened.logging.getDecision({ requestId: 'r9' }, call())).rejects.toMatchObject({
+      reason: 'DECISION_UNKNOWN',
+    });
+  });
+
+  test.each([
+    ['no events', [], 'events'],
+    ['10,001 events', Array.from({ length: 10_001 }, (_, i) => click(`${i}`)), 'events'],
+    ['an empty id', [click('')], 'events[0].event_id'],
+    ['a long id', [click('é'.repeat(65))], 'events[0].event_id'],
+    ['no payload', [click('a'), Event.fromPartial({ eventId: 'b' })], 'events[1].payload'],
+    ['a time before 1970', [{ ...click('a'), timeMs: -1 }], 'events[0].time_ms'],
+    [
+      'no action',
+      [Event.fromPartial({ eventId: 'a', feedback: { userId: 'u', itemId: 'i' } })],
+      'events[0].feedback.action',
+    ],
+    [
+      'an unknown action',
+      [Event.fromPartial({ eventId: 'a', feedback: { userId: 'u', itemId: 'i', action: 99 as Action } })],
+      'events[0].feedback.action',
+    ],
+    [
+      'a value that is no number',
+      [Event.fromPartial({ eventId: 'a', feedback: { action: 1, value: Number.NaN } })],
+      'events[0].feedback.value',
+    ],
+  ])('%s is refused with the field, and nothing is written', async (_, events, field) => {
+    await using folder = await temporaryFolder();
+    await using opened = await openLogging(folder.path, transport);
+    await expect(opened.logging.append({ events }, call())).rejects.toMatchObject({
+      reason: 'FIELD_INVALID',
+      violations: [{ field }],
+    });
+    expect((await opened.logging.append({ events: [click('z')] }, call())).endOffset).toBe(1);
+  });
+
+  test.each([
+    ['an offset beyond the end', { offset: 5 }, 'offset'],
+    ['batches too large', { batchMax: 10_001 }, 'batch_max'],
+  ])('%s is refused', async (_, fields, field) => {
+    await using folder = await temporaryFolder();
+    await using opened = await openLogging(folder.path, transport);
+    const batches = opened.logging.subscribe(SubscribeRequest.fromPartial(fields), call());
+    await expect(batches[Symbol.asyncIterator]().next()).rejects.toMatchObject({ violations: [{ field }] });
+  });
+
+  test('a slow subscriber holds the reading back, and memory does not grow', async () => {
+    await using folder = await temporaryFolder();
+    await using opened = await openLogging(folder.path, transport);
+    const text = 'x'.repeat(20_000);
+    const [rounds, perRound] = [40, 100];
+    for (let round = 0; round < rounds; round++) {
+      const events = Array.from({ length: perRound }, (_, i) => click(`${round}-${i}`, text));
+      await opened.logging.append({ events }, call());
+    }
+    const total = rounds * perRound;
+    const held = () => process.memoryUsage().external + process.memoryUsage().heapUsed;
+    const before = held();
+    let seen = 0;
+    let most = 0;
+    for await (const { events } of opened.logging.subscribe(
+      SubscribeRequest.fromPartial({ batchMax: 10 }),
       call(),
-    );
-    expect([first.offsets, first.duplicates, first.endOffset]).toEqual([[0, 1, 0], [false, false, true], 2]);
-    const both = await Promise.all(
-      [1, 2].map(() => opened.logging.append({ events: [feedback('c')] }, call())),
-    );
-    expect(both.map(({ offsets }) => offsets)).toEqual([[2], [2]]);
-    expect(both.map(({ duplicates }) => duplicates[0]).sort()).toEqual([false, true]);
-  }
-  await using reopened = await open(folder.home);
-  const again = await reopened.logging.append({ events: [feedback('b'), feedback('e')] }, call());
-  expect([again.offsets, again.duplicates]).toEqual([
-    [1, 3],
-    [true, false],
-  ]);
+    )) {
+      seen += events.length;
+      if (seen === 10) {
+        for (let pause = 0; pause < 20; pause++) {
+          await new Promise((resolve) => setTimeout(resolve, 20));
+          most = Math.max(most, held() - before);
+        }
+      }
+      if (seen === total) break;
+    }
+    expect(seen).toBe(total);
+    expect(most).toBeLessThan((total * text.length) / 2);
+  });
 });
 
 test('ids are remembered for the configured number of events at least', async () => {
-  await using folder = await temporaryHome();
-  await using opened = await open(folder.home, { MILLRACE__LOGGING__DEDUP_EVENTS: '2000' });
-  const events = Array.from({ length: 6_000 }, (_, i) => feedback(`e${i}`));
+  await using folder = await temporaryFolder();
+  await using opened = await openLogging(folder.path, 'memory', { MILLRACE__LOGGING__DEDUP_EVENTS: '2000' });
+  const events = Array.from({ length: 6_000 }, (_, i) => click(`e${i}`));
   await opened.logging.append({ events }, call());
   const { duplicates } = await opened.logging.append({ events: events.slice(-2_000) }, call());
   expect(duplicates.every(Boolean)).toBe(true);
@@ -81,87 +185,22 @@ test('ids are remembered for the configured number of events at least', async ()
   expect(forgotten.some(Boolean)).toBe(false);
 });
 
-test('a subscription gives wanted kinds from an offset, says when it has caught up, and goes on live', async () => {
-  await using folder = await temporaryHome();
-  await using opened = await open(folder.home);
-  await opened.logging.append({ events: [feedback('a'), decision('r1'), feedback('b')] }, call());
-  const request = SubscribeRequest.fromPartial({
-    consumer: 't',
-    offset: 1,
-    kinds: [EventKind.EVENT_KIND_FEEDBACK],
+test('while the log cannot be written appends are UNAVAILABLE and health says so; then a retry counts once', async () => {
+  await using folder = await temporaryFolder();
+  const settings = { MILLRACE__LOGGING__SEGMENT_BYTES_MAX: '4096' };
+  await using opened = await openLogging(folder.path, 'socket', settings);
+  const large = (id: string) => click(id, 'x'.repeat(4_000));
+  await opened.logging.append({ events: [large('a')] }, call());
+  await rename(join(folder.path, 'log'), join(folder.path, 'away'));
+  await expect(opened.logging.append({ events: [large('b')] }, call())).rejects.toMatchObject({
+    reason: 'LOG_UNAVAILABLE',
   });
-  const got: string[] = [];
-  let caughtUp = false;
-  for await (const { events, nextOffset, endOffset } of opened.logging.subscribe(request, call())) {
-    got.push(...events.map(({ offset, event }) => `${offset}:${event?.eventId}`));
-    if (!caughtUp && nextOffset === endOffset) {
-      caughtUp = true;
-      void opened.logging.append({ events: [decision('r2'), feedback('c')] }, call());
-    }
-    if (got.length === 2) break;
-  }
-  expect(got).toEqual(['2:b', '4:c']);
-});
-
-test('decisions are found by request id, also after a restart', async () => {
-  await using folder = await temporaryHome();
-  {
-    await using opened = await open(folder.home);
-    await opened.logging.append({ events: [feedback('a'), decision('r1')] }, call());
-  }
-  await using opened = await open(folder.home);
-  expect(await opened.logging.getDecision({ requestId: 'r1' }, call())).toMatchObject({
-    offset: 1,
-    timeMs: 2,
-    decision: { userId: 'u' },
-  });
-  await expect(opened.logging.getDecision({ requestId: 'r9' }, call())).rejects.toMatchObject({
-    reason: 'DECISION_UNKNOWN',
-  });
-});
-
-test.each([
-  ['no events', [], 'events'],
-  ['an empty id', [feedback('')], 'events[0].event_id'],
-  ['a long id', [feedback('x'.repeat(129))], 'events[0].event_id'],
-  ['no payload', [feedback('a'), Event.fromPartial({ eventId: 'b' })], 'events[1].payload'],
-  ['a time before 1970', [Event.fromPartial({ ...feedback('a'), timeMs: -1 })], 'events[0].time_ms'],
-])('%s is refused with the field, and nothing is written', async (_, events, field) => {
-  await using folder = await temporaryHome();
-  await using opened = await open(folder.home);
-  await expect(opened.logging.append({ events }, call())).rejects.toMatchObject({
-    reason: 'FIELD_INVALID',
-    violations: [{ field }],
-  });
-  expect((await opened.logging.append({ events: [feedback('z')] }, call())).endOffset).toBe(1);
-});
-
-test('an offset beyond the end is refused', async () => {
-  await using folder = await temporaryHome();
-  await using opened = await open(folder.home);
-  const batches = opened.logging.subscribe(SubscribeRequest.fromPartial({ offset: 5 }), call());
-  await expect(batches[Symbol.asyncIterator]().next()).rejects.toMatchObject({
-    violations: [{ field: 'offset' }],
-  });
-});
-
-test('a slow subscriber holds the log back, not memory', async () => {
-  await using folder = await temporaryHome();
-  await using opened = await open(folder.home);
-  for (let round = 0; round < 20; round++) {
-    await opened.logging.append(
-      { events: Array.from({ length: 2_000 }, (_, i) => feedback(`${round}-${i}`)) },
-      call(),
-    );
-  }
-  let seen = 0;
-  for await (const { events } of opened.logging.subscribe(
-    SubscribeRequest.fromPartial({ batchMax: 500 }),
-    call(),
-  )) {
-    seen += events.length;
-    await new Promise((resolve) => setTimeout(resolve, 1));
-    if (seen === 40_000) break;
-  }
-  expect(seen).toBe(40_000);
+  expect(opened.health).toEqual([true, false]);
+  await rename(join(folder.path, 'away'), join(folder.path, 'log'));
+  const { offsets, duplicates } = await opened.logging.append({ events: [large('b'), large('a')] }, call());
+  expect([offsets, duplicates]).toEqual([
+    [1, 0],
+    [false, true],
+  ]);
+  expect(opened.health).toEqual([true, false, true]);
 });

@@ -1,14 +1,21 @@
 import { join } from 'node:path';
+import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { fieldError, type MillraceError } from '../../common/errors.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { contracts, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
-import type { AppendResponse, Event } from '../../gen/millrace/logging/v1/logging.ts';
+import type {
+  AppendResponse,
+  Event,
+  Feedback,
+  SubscribeRequest,
+} from '../../gen/millrace/logging/v1/logging.ts';
 import { EVENT_ID_BYTES_MAX, EVENTS_MAX, loggingSchema } from './config.ts';
 import { EventLog } from './stage.ts';
 
 const PAYLOADS = ['decision', 'feedback', 'catalogue', 'user'] as const;
+const ACTIONS = new Set(ACTION_BY_NAME.values());
 
 /** The logging service: the one owner of `$MILLRACE_HOME/log`. */
 export async function createLogging({
@@ -23,21 +30,28 @@ export async function createLogging({
   metrics.logCutBytesTotal.inc(bytesCut);
   if (bytesCut > 0) log.warn({ bytesCut, recordsCut }, 'a torn tail of the log was cut');
   const events = await EventLog.open(segments, config);
-  let changed: (serving: boolean) => void = () => {};
+  let listener: (serving: boolean) => void = () => {};
+  let serving = true;
+  const changed = (now: boolean): void => {
+    if (now === serving) return;
+    serving = now;
+    listener(now);
+  };
   const implementation: LoggingService = {
     append: async (request) => {
       checkEvents(request.events);
       try {
-        return await appended(events, request.events);
+        const response = await appended(events, request.events);
+        changed(true);
+        return response;
       } catch (error) {
         if ((error as MillraceError).reason === 'LOG_UNAVAILABLE') changed(false);
         throw error;
       }
     },
-    subscribe: (request, call) => {
-      if (request.batchMax > EVENTS_MAX)
-        throw fieldError('batch_max', `${request.batchMax}; at most ${EVENTS_MAX}`);
-      return events.subscribe(request, call.signal);
+    subscribe: async function* (request, call) {
+      checkSubscription(request);
+      yield* events.subscribe(request, call.signal);
     },
     getDecision: async ({ requestId }) => {
       const { offset, event } = await events.decision(requestId);
@@ -47,9 +61,9 @@ export async function createLogging({
   return {
     implementation,
     services: [served(contracts.logging, implementation)],
-    watchServing: (listener) => {
-      changed = listener;
-      changed(true);
+    watchServing: (watcher) => {
+      listener = watcher;
+      listener(serving);
     },
     close: () => segments.close(),
   };
@@ -74,14 +88,27 @@ function checkEvents(events: readonly Event[]): void {
     const bytes = Buffer.byteLength(event.eventId);
     if (bytes === 0 || bytes > EVENT_ID_BYTES_MAX)
       throw fieldError(`events[${i}].event_id`, `${bytes} bytes; 1 to ${EVENT_ID_BYTES_MAX} are allowed`);
-    if (!(event.timeMs >= 0)) throw fieldError(`events[${i}].time_ms`, `${event.timeMs} is before 1970`);
+    if (!(Number.isSafeInteger(event.timeMs) && event.timeMs >= 0))
+      throw fieldError(`events[${i}].time_ms`, `${event.timeMs} is no time since 1970`);
     const payloads = PAYLOADS.filter((name) => event[name] !== undefined);
     if (payloads.length !== 1)
       throw fieldError(
         `events[${i}].payload`,
         payloads.length === 0 ? 'is missing' : `${payloads.join(' and ')} are both set`,
       );
+    if (event.feedback !== undefined) checkFeedback(event.feedback, `events[${i}].feedback`);
   }
+}
+
+function checkFeedback({ action, value }: Feedback, field: string): void {
+  if (!ACTIONS.has(action)) throw fieldError(`${field}.action`, `${action} is no known action`);
+  if (value !== undefined && !Number.isFinite(value))
+    throw fieldError(`${field}.value`, `${value} is not finite`);
+}
+
+function checkSubscription({ offset, batchMax }: SubscribeRequest): void {
+  if (!(Number.isSafeInteger(offset) && offset >= 0)) throw fieldError('offset', `${offset} is no offset`);
+  if (batchMax > EVENTS_MAX) throw fieldError('batch_max', `${batchMax}; at most ${EVENTS_MAX}`);
 }
 
 function payloadOf(event: Event): string {

@@ -1,5 +1,10 @@
 import { fieldError, MillraceError } from '../../common/errors.ts';
-import { LogFullError, OffsetBeyondEndError, OffsetTruncatedError } from '../../common/log/errors.ts';
+import {
+  LogFullError,
+  LogOverloadedError,
+  OffsetBeyondEndError,
+  OffsetTruncatedError,
+} from '../../common/log/errors.ts';
 import { decodeEvent, encodeEvent, peekEvent } from '../../common/log/events.ts';
 import type { SegmentLog } from '../../common/log/segment-log.ts';
 import type {
@@ -109,7 +114,10 @@ export class EventLog {
   async decision(requestId: string): Promise<{ offset: number; event: Event }> {
     const offset = this.#decisions.get(requestId);
     if (offset !== undefined && offset >= this.#log.firstOffset) {
-      const event = decodeEvent((await this.#log.read(offset, { recordsMax: 1 })).payloads[0]);
+      const { payloads } = await this.#log.read(offset, { recordsMax: 1 }).catch((error) => {
+        throw asLogFault(error);
+      });
+      const event = decodeEvent(payloads[0]);
       if (event.decision?.requestId === requestId) return { offset, event };
     }
     throw new MillraceError('DECISION_UNKNOWN', `no decision is recorded for request ${requestId}`);
@@ -159,6 +167,7 @@ function asLogFault(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
   const { message } = error as Error;
   if (error instanceof LogFullError) return new MillraceError('DISK_FULL', message, { cause: error });
+  if (error instanceof LogOverloadedError) return new MillraceError('OVERLOADED', message, { cause: error });
   if (error instanceof OffsetTruncatedError)
     return new MillraceError('OFFSET_TRUNCATED', message, { cause: error });
   if (error instanceof OffsetBeyondEndError) return fieldError('offset', message);
