@@ -41,6 +41,11 @@ export const candidatesSchema = z.strictObject({
       historyMax: historyMax(200),
       /** Breadth of a search in the HNSW index, at least. */
       efSearch: z.number().int().min(1).max(100_000).default(hnswDefaults.efSearch),
+      /**
+       * Breadth per row searched for. On 100,000 × 64 with varying norms, 350 rows: 2.5 finds .96 of the first hundred and .93
+       * of all in 1.2 ms, 5 finds .99 and .97 in 2 ms, which is what exact search takes.
+       */
+      efPerNeighbour: z.number().min(1).max(100).default(2.5),
     })
     .prefault({}),
   itemToItem: z.strictObject({ historyMax: historyMax(50) }).prefault({}),

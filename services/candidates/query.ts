@@ -62,7 +62,8 @@ export class Query {
 
   /** How many rows beyond its quota a source may have to look at, because `skips` is true for them. */
   get skipCount(): number {
-    return this.#skipped.size + this.#catalogue.size - this.#catalogue.liveCount;
+    const deleted = this.#catalogue.size - this.#catalogue.liveCount;
+    return this.#skipped.size + (this.#user?.seenFilter?.added ?? 0) + deleted;
   }
 
   /** True for items that retrieval is not to answer: seen, hidden or deleted ones, and the seeds. */

@@ -12,8 +12,8 @@ import { DocumentTerms } from './document-terms.ts';
 import { Bm25Profile } from './profile.ts';
 import type { Source, SourceContext } from './source.ts';
 
-/** Rows searched beyond the quota for those that the query skips, in quotas. */
-const STRETCH = 2;
+/** Rows selected, at most: so many quotas, the others for items that the query skips. */
+const STRETCH = 10;
 
 /**
  * Items by BM25 of their text, the query being the terms of the latest positives' (or the seeds') texts. Items that
@@ -61,7 +61,7 @@ class Bm25Source implements Source {
   retrieve(query: Query, quota: number, out: Hits): void {
     const { items } = query.latest(this.#historyMax);
     const profile = this.#profile.query(items, query.seeded);
-    const wanted = Math.min(quota + query.skipCount, (1 + STRETCH) * quota);
+    const wanted = Math.min(quota + query.skipCount, STRETCH * quota);
     const { rows, scores, count } = this.#index.search(profile, wanted, this.#scratch, this.#delta);
     for (let i = 0; i < count && out.count < quota; i++)
       if (!query.skips(rows[i])) out.push(rows[i], scores[i]);

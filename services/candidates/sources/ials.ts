@@ -8,8 +8,9 @@ import type { Hits } from '../hits.ts';
 import type { Query } from '../query.ts';
 import type { Source, SourceContext } from './source.ts';
 
-/** An HNSW search grows dearer with its length: at most this many times the quota. */
-const HNSW_STRETCH = 2;
+/** An HNSW search grows dearer with its length: at most this many times the quota, or so many rows. */
+const HNSW_STRETCH = 3;
+const HNSW_ROWS_FREE = 200;
 
 /**
  * Items by inner product of their iALS factors with the user's vector, which the training's own solver makes from the
@@ -23,6 +24,7 @@ export async function openIals({ bundle, config }: SourceContext): Promise<Sourc
     ? await HnswIndex.load(bundle.path(Part.ialsIndex), table, {
         ...hnswDefaults,
         efSearch: config.ials.efSearch,
+        efPerNeighbour: config.ials.efPerNeighbour,
       })
     : await ExactIndex.create(table);
   return new IalsSource(model, index, config.ials.historyMax);
@@ -50,7 +52,8 @@ class IalsSource implements Source {
     }
     if (vector.every((value) => value === 0)) return;
     const wanted = quota + query.skipCount;
-    const k = this.#index.kind === 'exact' ? wanted : Math.min(wanted, HNSW_STRETCH * quota);
+    const affordable = Math.max(HNSW_STRETCH * quota, HNSW_ROWS_FREE);
+    const k = this.#index.kind === 'exact' ? wanted : Math.min(wanted, affordable);
     const { rows, scores, count } = await this.#index.search(vector, k);
     for (let i = 0; i < count && out.count < quota; i++)
       if (!query.skips(rows[i])) out.push(rows[i], scores[i]);
