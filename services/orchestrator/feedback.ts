@@ -1,6 +1,6 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
-import { type Call, within } from '../../common/rpc/call.ts';
+import { type Call, remainingMs, within } from '../../common/rpc/call.ts';
 import type { FeaturesService, LoggingService } from '../../common/rpc/services.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import type {
@@ -16,6 +16,10 @@ import type { Tokens } from './tokens.ts';
 const EVENTS_MAX = 1_000;
 const EVENT_ID_BYTES_MAX = 128;
 const FUTURE_MS_MAX = 24 * 3_600_000;
+/** Share of the caller's time that waiting for another service may take: the rest is for the answer. */
+const WAIT_SHARE = 0.8;
+/** How long the log may take to make feedback durable. */
+const APPEND_TIMEOUT_MS = 2_000;
 /** How long a hide waits for the features service to know of it. */
 const HIDE_WAIT_MS = 1_000;
 const ACTIONS: ReadonlySet<number> = new Set(Object.values(Action).filter((action) => action > 0));
@@ -31,9 +35,10 @@ export interface FeedbackWorld {
 }
 
 /**
- * Records feedback: durable on return. While the log is away a call that holds only impressions goes to the spool; any other
- * one is refused with LOG_UNAVAILABLE and may be retried with the same event ids. Items acted on are out of the next answer; a
- * hide also waits until the features service knows of it, so that every replica does.
+ * Records feedback: durable on return. While the log is away, or does not answer well before the deadline, a call that holds
+ * only impressions goes to the spool; any other one is refused with LOG_UNAVAILABLE and may be retried with the same event ids.
+ * Items acted on are out of the next answer; a hide also waits until the features service knows of it, so that every replica
+ * does.
  */
 export async function recordFeedback(
   events: readonly FeedbackEvent[],
@@ -47,7 +52,7 @@ export async function recordFeedback(
     return spooled(records, world);
   let appended: Awaited<ReturnType<LoggingService['append']>>;
   try {
-    appended = await world.logging.append({ events: records }, call);
+    appended = await world.logging.append({ events: records }, waitingCall(call, APPEND_TIMEOUT_MS));
   } catch (thrown) {
     const error = asMillraceError(thrown);
     if (error.responsible === 'caller') throw error;
@@ -71,6 +76,10 @@ function spooled(records: Event[], { recorder }: FeedbackWorld): RecordFeedbackR
   return { duplicates: records.map(() => false) };
 }
 
+function waitingCall(call: Call, timeoutMs: number): Call {
+  return within(call, Math.min(timeoutMs, WAIT_SHARE * remainingMs(call)));
+}
+
 /** While the features service is away `recentUsers` alone keeps the hide. */
 async function untilKnown(
   userId: string,
@@ -78,7 +87,7 @@ async function untilKnown(
   { features }: FeedbackWorld,
   call: Call,
 ): Promise<void> {
-  await features.getUserState({ userId, parts: [], asOf }, within(call, HIDE_WAIT_MS)).catch(() => {});
+  await features.getUserState({ userId, parts: [], asOf }, waitingCall(call, HIDE_WAIT_MS)).catch(() => {});
 }
 
 function toRecord(event: FeedbackEvent, at: string, { catalogue, tokens, nowMs }: FeedbackWorld): Event {

@@ -30,12 +30,13 @@ export class RecentUsers {
     });
   }
 
-  /** Keeps a state that the features service answered. An older one than is known does nothing. */
-  keep(userId: string, state: Uint8Array, offset: number): void {
+  /** Keeps a state that the features service answered. False, and nothing done, if it is older than the one known. */
+  keep(userId: string, state: Uint8Array, offset: number): boolean {
     const known = this.#users.get(userId);
-    if (known !== undefined && known.offset > offset) return;
+    if (known !== undefined && known.offset > offset) return false;
     const pending = known?.pending.filter((event) => event.offset >= offset) ?? [];
     this.#users.set(userId, { state, offset, pending });
+    return true;
   }
 
   /** The last state known; undefined if there is none. */

@@ -10,7 +10,7 @@ export interface Hydrated {
   readonly state: Uint8Array;
 }
 
-/** The user's state, or the last one known here, or nobody's. */
+/** The user's state, or the last one known here if there is none or an older one, or nobody's. */
 export async function hydrate(run: CascadeRun): Promise<Hydrated> {
   const { userId } = run.query;
   if (userId === '') return { user: anonymousUser, state: NO_STATE };
@@ -19,10 +19,7 @@ export async function hydrate(run: CascadeRun): Promise<Hydrated> {
     const { state, offset } = await run.peers.features.getUserState({ userId, parts: [], asOf: 0 }, call);
     return { user: decodeUser(state), state, offset, status: undefined };
   });
-  if (response !== undefined) {
-    recentUsers.keep(userId, response.state, response.offset);
-    return response;
-  }
+  if (response !== undefined && recentUsers.keep(userId, response.state, response.offset)) return response;
   const cached = recentUsers.state(userId);
   if (cached !== undefined) {
     run.degrade('features', DegradedReason.DEGRADED_REASON_USER_STATE_CACHED);
