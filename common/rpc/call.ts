@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { type Context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { MillraceError } from '../errors.ts';
 
@@ -12,6 +13,7 @@ export interface Call {
 }
 
 const NEVER = new AbortController().signal;
+setMaxListeners(0, NEVER);
 
 /** A call that begins here. */
 export function rootCall(options: { timeoutMs?: number; signal?: AbortSignal } = {}): Call {
