@@ -26,12 +26,13 @@ function source(quota: number, weight: number) {
 const historyMax = (events: number) => z.number().int().min(1).max(10_000).default(events);
 
 export const candidatesSchema = z.strictObject({
+  /** Weights chosen on MovieLens-100K by NDCG@10 of the merged list on each user's event before the test event. */
   sources: z
     .strictObject({
       ials: source(300, 1),
       item_to_item: source(200, 1),
-      bm25: source(150, 0.5),
-      popularity: source(150, 0.5),
+      bm25: source(150, 0.25),
+      popularity: source(150, 0.2),
       fresh: source(30, 0.25),
     })
     .prefault({}),
