@@ -22,6 +22,7 @@ export class Catalogue {
   readonly #ids: string[] = [];
   readonly #ordinals = new Map<string, number>();
   readonly #items: (Item | undefined)[] = [];
+  readonly #createdEpoch: number[] = [];
   readonly #changedEpoch: number[] = [];
   readonly #blockedUntilMs = new Map<number, number>();
   readonly #listeners = new Set<CatalogueListener>();
@@ -82,6 +83,7 @@ export class Catalogue {
   /** Applies one change. A change of an epoch already applied does nothing. */
   apply({ epoch, ordinal, upsert, delete: deletion, block, unblock }: CatalogueChange): void {
     if (epoch < this.#epoch) return;
+    if (ordinal === this.size) this.#createdEpoch[ordinal] = epoch;
     if (upsert !== undefined) this.#upsert(ordinal, upsert);
     else if (deletion !== undefined) this.#delete(ordinal);
     else if (block !== undefined) this.#block(ordinal, block.untilMs);
@@ -104,22 +106,35 @@ export class Catalogue {
     }
   }
 
-  /** Changes that lead from any state at `epoch` to this one; ascending by epoch. */
-  changesSince(epoch: number): CatalogueChange[] {
+  /**
+   * Changes that lead from any state at `epoch` towards this one, ascending by epoch: about `max` of them, and all if there are
+   * no more. A new item comes in the form it has now at the epoch that gave its ordinal, and again at that of its last change.
+   */
+  changesSince(epoch: number, max = Number.POSITIVE_INFINITY): CatalogueChange[] {
+    const points: { epoch: number; ordinal: number }[] = [];
+    for (const ordinal of this.changedSince(epoch)) {
+      const changed = this.#changedEpoch[ordinal];
+      const created = this.#createdEpoch[ordinal] ?? 0;
+      if (created > epoch && created < changed) points.push({ epoch: created, ordinal });
+      points.push({ epoch: changed, ordinal });
+    }
+    points.sort((a, b) => a.epoch - b.epoch);
     const changes: CatalogueChange[] = [];
-    const ordinals = [...this.changedSince(epoch)].sort(
-      (a, b) => this.#changedEpoch[a] - this.#changedEpoch[b],
-    );
-    for (const ordinal of ordinals) {
-      const at = { epoch: this.#changedEpoch[ordinal], ordinal };
-      const item = this.#items[ordinal] ?? { ...NO_ITEM, id: this.#ids[ordinal] };
-      changes.push({ ...at, upsert: item });
-      if (this.#items[ordinal] === undefined) changes.push({ ...at, delete: {} });
-      if (this.blocked.has(ordinal))
-        changes.push({ ...at, block: { reason: '', untilMs: this.blockedUntilMs(ordinal) } });
-      else changes.push({ ...at, unblock: {} });
+    for (const at of points) {
+      if (changes.length >= max) break;
+      this.#pushState(changes, at);
     }
     return changes;
+  }
+
+  #pushState(changes: CatalogueChange[], at: { epoch: number; ordinal: number }): void {
+    const { ordinal } = at;
+    const item = this.#items[ordinal];
+    changes.push({ ...at, upsert: item ?? { ...NO_ITEM, id: this.#ids[ordinal] } });
+    if (item === undefined) changes.push({ ...at, delete: {} });
+    if (this.blocked.has(ordinal))
+      changes.push({ ...at, block: { reason: '', untilMs: this.blockedUntilMs(ordinal) } });
+    else changes.push({ ...at, unblock: {} });
   }
 
   /** The item with its ordinal and block. */
@@ -129,6 +144,8 @@ export class Catalogue {
       ordinal,
       blocked: this.blocked.has(ordinal),
       blockedUntilMs: this.blockedUntilMs(ordinal),
+      createdEpoch: this.#createdEpoch[ordinal] ?? 0,
+      changedEpoch: this.#changedEpoch[ordinal] ?? 0,
     };
   }
 
@@ -154,11 +171,14 @@ export class Catalogue {
     const { epoch, lineage, size, items } = SnapshotCatalogueResponse.decode(bytes);
     if (items.length !== size) throw new Error(`catalogue: ${items.length} items, ${size} expected`);
     const catalogue = new Catalogue(lineage);
-    for (const [ordinal, { item, blocked, blockedUntilMs }] of items.entries()) {
+    for (const [ordinal, resolved] of items.entries()) {
+      const { item, blocked, blockedUntilMs } = resolved;
       if (item === undefined || item.id === '') throw new Error(`catalogue: item ${ordinal} has no id`);
       catalogue.#upsert(ordinal, item);
       if (item.title === DELETED) catalogue.#delete(ordinal);
       if (blocked) catalogue.#block(ordinal, blockedUntilMs);
+      catalogue.#createdEpoch[ordinal] = resolved.createdEpoch;
+      catalogue.#changedEpoch[ordinal] = resolved.changedEpoch;
     }
     catalogue.#epoch = epoch;
     return catalogue;

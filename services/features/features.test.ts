@@ -188,6 +188,48 @@ test('a block returns when a slow watcher has applied it; one that never does is
   slow.stop();
 });
 
+test('a block waits for a watcher that lost its connection, also over a restart of the service', async () => {
+  await using folder = await temporaryHome();
+  {
+    await using world = await open(folder.home);
+    await world.features.upsertItems(upsert(items(0, 5)), call());
+    const first = watch(world.features, 0);
+    await world.features.block(blockOf('i1'), call());
+    first.stop();
+    await first.ended;
+    const blocking = world.features.block(blockOf('i2'), call());
+    const back = watch(world.features, 0);
+    const { epoch } = await blocking;
+    expect(back.catalogue.epoch).toBe(epoch);
+    back.stop();
+    await back.ended;
+  }
+  await using world = await open(folder.home);
+  const blocking = world.features.block(blockOf('i3'), call());
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const late = watch(world.features, 0);
+  const { epoch } = await blocking;
+  expect(late.catalogue.epoch).toBe(epoch);
+  late.stop();
+  await late.ended;
+});
+
+test('a user state is refused until the log is folded', async () => {
+  await using folder = await temporaryHome();
+  const config = new ConfigSource({ MILLRACE_HOME: folder.home });
+  const logging = await createLogging({ config, log });
+  const features = await createFeatures(
+    { config, log },
+    { logging: inMemory(contracts.logging, logging.implementation) },
+  );
+  const ask = () => features.implementation.getUserState({ userId: 'u', parts: [], asOf: 0 }, call());
+  await expect(ask()).rejects.toMatchObject({ reason: 'STAGE_UNAVAILABLE' });
+  await new Promise<void>((resolve) => features.watchServing((serving) => serving && resolve()));
+  expect((await ask()).offset).toBe(0);
+  await features.close();
+  await logging.close();
+});
+
 test('thousands of changes from several callers leave watchers, early and late, with one catalogue', async () => {
   await using folder = await temporaryHome();
   await using world = await open(folder.home);

@@ -23,6 +23,7 @@ export class FollowedFold {
   readonly #listeners = new Set<(userId: string) => void>();
   readonly #waiting = new Set<{ offset: number; resolve: () => void }>();
   readonly #caughtUp: Promise<void>;
+  #isCurrent = false;
   #isCaughtUp: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
   #savedOffset: number;
@@ -42,14 +43,20 @@ export class FollowedFold {
     this.#savedOffset = parts.fold.offset;
     this.watchers = new Watchers(parts.fold.catalogue, parts.config.watchAckTimeoutMs, parts.log);
     this.#caughtUp = new Promise((resolve) => {
-      this.#isCaughtUp = resolve;
+      this.#isCaughtUp = () => {
+        this.#isCurrent = true;
+        resolve();
+      };
     });
   }
 
   /** Begins to follow the log; `changed(true)` is called when it has caught up, `changed(false)` if it cannot go on. */
   start(changed: (serving: boolean) => void): void {
     const { signal } = this.#stopping;
-    void this.#caughtUp.then(() => changed(true));
+    void this.#caughtUp.then(() => {
+      this.watchers.expectReturns();
+      changed(true);
+    });
     this.#running = consume({
       logging: this.#logging,
       consumer: 'features',
@@ -67,6 +74,11 @@ export class FollowedFold {
   /** Calls `listener` with each user whose state has changed. */
   onUser(listener: (userId: string) => void): void {
     this.#listeners.add(listener);
+  }
+
+  /** False until the log is folded as far as it was when this service started: what is known of users is too old to use. */
+  get isCurrent(): boolean {
+    return this.#isCurrent;
   }
 
   /** Answers when the log is folded as far as it was when this service started. */

@@ -6,7 +6,7 @@ import { checkId, itemChanges, upsertChanges } from '../../common/catalogue/writ
 import { fieldError } from '../../common/errors.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
-import type { ResolvedItem } from '../../gen/millrace/features/v1/features.ts';
+import { ResolvedItem } from '../../gen/millrace/features/v1/features.ts';
 import { featuresSchema, LIST_MAX, userLimits } from './config.ts';
 import { counterVersions } from './counter-stream.ts';
 import { FollowedFold } from './followed-fold.ts';
@@ -55,9 +55,10 @@ export async function createFeatures(
     },
     unblock: ({ itemIds }, call) =>
       writer.write(() => itemChanges(catalogue, itemIds, { unblock: {} }), 0, call).then(epochOf),
-    resolve: async ({ itemIds, ordinals }) => {
+    resolve: async ({ itemIds, ordinals }, call) => {
       if (itemIds.length + ordinals.length > LIST_MAX)
         throw fieldError('item_ids', `${itemIds.length + ordinals.length} entries; at most ${LIST_MAX}`);
+      await followed.untilCaughtUp(call);
       const items = [
         ...itemIds.map((id) => resolvedItem(catalogue, catalogue.ordinalOf(id))),
         ...ordinals.map((ordinal) => resolvedItem(catalogue, ordinal)),
@@ -68,7 +69,10 @@ export async function createFeatures(
       await followed.untilCaughtUp(call);
       yield* followed.watchers.watch(requests, call.signal);
     },
-    snapshotCatalogue: (_, call) => cataloguePages(catalogue, call.signal),
+    snapshotCatalogue: async function* (_, call) {
+      await followed.untilCaughtUp(call);
+      yield* cataloguePages(catalogue, call.signal);
+    },
     watchItemCounters: async function* ({ version }, call) {
       await followed.untilCaughtUp(call);
       yield* counterVersions(followed.fold.counters, version, config.countersIntervalMs, call.signal);
@@ -87,8 +91,7 @@ function epochOf({ epoch }: { epoch: number }): { epoch: number } {
 }
 
 function resolvedItem(catalogue: Catalogue, ordinal: number | undefined): ResolvedItem {
-  if (ordinal === undefined || catalogue.item(ordinal) === undefined)
-    return { item: undefined, ordinal: 0, blocked: false, blockedUntilMs: 0 };
+  if (ordinal === undefined || catalogue.item(ordinal) === undefined) return ResolvedItem.fromPartial({});
   return catalogue.resolved(ordinal);
 }
 

@@ -1,6 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { measureBloomRate } from '../../common/bloom/rate.ts';
 import { checkId } from '../../common/catalogue/writer.ts';
+import { MillraceError } from '../../common/errors.ts';
 import { Random } from '../../common/random.ts';
 import type { Call } from '../../common/rpc/call.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
@@ -28,8 +29,10 @@ export class UserStates {
     followed.onUser((userId) => this.#encoded.delete(userId));
   }
 
+  /** STAGE_UNAVAILABLE while the service catches up with the log after a start: an old state would hide what was seen since. */
   async get({ userId, parts, asOf }: GetUserStateRequest, call: Call): Promise<GetUserStateResponse> {
     checkId(userId, 'user_id');
+    if (!this.#followed.isCurrent) throw new MillraceError('STAGE_UNAVAILABLE', 'the log is not folded yet');
     if (asOf > 0) await this.#followed.untilFolded(asOf, call);
     const { fold } = this.#followed;
     return {

@@ -9,6 +9,8 @@ import type {
 
 const RECENT_MAX = 20_000;
 const BATCH_MAX = 1_000;
+/** Changes of one batch for a watcher that is far behind. */
+const CATCH_UP_MAX = 5_000;
 
 interface Watcher {
   readonly name: string;
@@ -18,12 +20,20 @@ interface Watcher {
   wake: () => void;
 }
 
+/** One who was watching and may be back at any moment. */
+interface Absent {
+  /** Empty: any name. */
+  readonly name: string;
+  readonly untilMs: number;
+}
+
 /** Those who keep a copy of the catalogue: sends them changes and knows how far each has come. */
 export class Watchers {
   readonly #catalogue: Catalogue;
   readonly #log: Logger;
   readonly #ackTimeoutMs: number;
   readonly #watchers = new Set<Watcher>();
+  #absent: Absent[] = [];
   /** The latest changes, consecutive epochs. */
   readonly #recent: CatalogueChange[] = [];
   #acknowledged: () => void = () => {};
@@ -43,12 +53,21 @@ export class Watchers {
     for (const watcher of this.#watchers) watcher.wake();
   }
 
-  /** Answers when every watcher connected has acknowledged the epoch; one that does not in time is disconnected. */
+  /** There may be copies of an earlier run of this service, whose keepers are about to come back. */
+  expectReturns(): void {
+    if (this.#catalogue.epoch > 0) this.#awaitReturn('');
+  }
+
+  /**
+   * Answers when every watcher has acknowledged the epoch. One that does not in time is disconnected; one whose connection was
+   * lost has the same time to come back.
+   */
   async untilAcknowledged(epoch: number): Promise<void> {
     const until = Date.now() + this.#ackTimeoutMs;
     for (;;) {
       const behind = [...this.#watchers].filter((watcher) => watcher.acknowledged < epoch);
-      if (behind.length === 0) return;
+      this.#absent = this.#absent.filter(({ untilMs }) => untilMs > Date.now());
+      if (behind.length === 0 && this.#absent.length === 0) return;
       if (Date.now() >= until) {
         for (const watcher of behind) this.#drop(watcher, epoch);
         return;
@@ -88,6 +107,8 @@ export class Watchers {
     const onAbort = (): void => watcher.wake();
     signal.addEventListener('abort', onAbort);
     this.#watchers.add(watcher);
+    const back = this.#absent.findIndex(({ name }) => name === watcher.name);
+    if (back !== -1) this.#absent.splice(back, 1);
     void this.#readAcknowledgements(watcher, incoming);
     try {
       for (let greet = true; !signal.aborted && !watcher.dropped; greet = false) {
@@ -104,8 +125,13 @@ export class Watchers {
     } finally {
       signal.removeEventListener('abort', onAbort);
       this.#watchers.delete(watcher);
+      if (!watcher.dropped) this.#awaitReturn(watcher.name);
       this.#expectProgress();
     }
+  }
+
+  #awaitReturn(name: string): void {
+    this.#absent.push({ name, untilMs: Date.now() + this.#ackTimeoutMs });
   }
 
   /** A batch of changes after the epoch: the recent ones as they were, else what has become of the items. */
@@ -113,7 +139,7 @@ export class Watchers {
     if (epoch >= this.#catalogue.epoch) return [];
     const oldest = this.#recent[0]?.epoch ?? Number.POSITIVE_INFINITY;
     if (epoch + 1 >= oldest) return this.#recent.slice(epoch + 1 - oldest, epoch + 1 - oldest + BATCH_MAX);
-    return this.#catalogue.changesSince(epoch);
+    return this.#catalogue.changesSince(epoch, CATCH_UP_MAX);
   }
 
   async #readAcknowledgements(
