@@ -1,3 +1,5 @@
+import { rm } from 'node:fs/promises';
+import { connect } from 'node:net';
 import {
   type Metadata,
   Server,
@@ -83,6 +85,7 @@ export class RpcServer {
   /** Begins to listen. `address`: `host:port` (port 0 takes a free one) or `unix:path`. Answers the port, 0 for a path. */
   async listen(address: string): Promise<number> {
     addReflection(this.#server, this.#names);
+    if (address.startsWith('unix:')) await removeDeadSocket(address.slice('unix:'.length));
     this.#port = await new Promise<number>((resolve, reject) =>
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
         error ? reject(error) : resolve(port),
@@ -184,6 +187,18 @@ export class RpcServer {
       this.#log.error({ err: error, method: method.path, reason: error.reason }, error.message);
     return error;
   }
+}
+
+/** Removes the socket file that a killed process left behind; one that somebody listens on stays. */
+async function removeDeadSocket(path: string): Promise<void> {
+  const refused = await new Promise<boolean>((resolve) => {
+    const probe = connect(path, () => {
+      probe.destroy();
+      resolve(false);
+    });
+    probe.on('error', (error: NodeJS.ErrnoException) => resolve(error.code === 'ECONNREFUSED'));
+  });
+  if (refused) await rm(path, { force: true });
 }
 
 function passThrough(bytes: Buffer): Buffer {

@@ -3,7 +3,7 @@ import { type Import, importsOf, isTest, type Source, type Violation } from './s
 const MAY_COMPOSE_SERVICES = 'services/cli/';
 
 /**
- * Who may import whom. Services meet only in services/cli, deploy/ and test/; training stays offline; common/ stands alone;
+ * Who may import whom. Services meet only in services/cli, deploy/, test/ and tests; training stays offline; common/ stands alone;
  * nothing that ships imports test/; the pure work of a stage knows no gRPC.
  */
 export function layerViolations(sources: readonly Source[]): Violation[] {
@@ -22,7 +22,7 @@ function complaint(path: string, { specifier, target }: Import): string | undefi
   const to = topOf(target);
   if (from === 'common' && (to === 'services' || to === 'deploy')) return `common/ imports ${target}`;
   if (from !== 'test' && !isTest(path) && to === 'test') return `shipped code imports ${target}`;
-  if (from !== 'services' || path.startsWith(MAY_COMPOSE_SERVICES)) return undefined;
+  if (from !== 'services' || isTest(path) || path.startsWith(MAY_COMPOSE_SERVICES)) return undefined;
   if (to === 'deploy') return `a service imports ${target}`;
   if (to === 'services' && serviceOf(target) !== serviceOf(path)) {
     return `services/${serviceOf(path)} imports another service: ${target}`;
