@@ -90,12 +90,17 @@ export class Driver {
     if (tally.violations.length > 0) throw new Error(`before any fault: ${tally.violations[0]}`);
   }
 
-  /** Sends recommendations, some at a time, with feedback after every third. */
-  async run(requests: number): Promise<Tally> {
+  /** Sends at least so many recommendations, some at a time, with feedback after every third, until `until` has come too. */
+  async run(requests: number, until: Promise<unknown> = Promise.resolve()): Promise<Tally> {
     const tally = new Tally();
     this.#tally = tally;
+    let waiting = true;
+    until.then(
+      () => (waiting = false),
+      () => (waiting = false),
+    );
     const person = async (): Promise<void> => {
-      while (tally.requests < requests) {
+      while (waiting || tally.requests < requests) {
         const number = tally.requests++;
         const user = this.#options.users[this.#options.random.int(this.#options.users.length)];
         await this.#recommend(user, tally);
