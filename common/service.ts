@@ -1,5 +1,8 @@
+import { logVerbosity, setLogVerbosity } from '@grpc/grpc-js';
+import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { z } from 'zod';
 import { addressSchema, ConfigSource } from './config.ts';
+import { MillraceError } from './errors.ts';
 import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
 import { RpcServer } from './rpc/server.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
@@ -76,17 +79,25 @@ export interface RunningService {
   stop(): Promise<void>;
 }
 
-/** Serves a component at its address with logs, spans and metrics as configured. */
+/**
+ * Serves a component at its address with logs, spans and metrics as configured; `spanProcessors` get the spans too.
+ * CONFIG_INVALID where the configuration has a fault or the address cannot be listened at.
+ */
 export async function runService(
   name: ServiceName,
   create: (environment: Environment) => Promise<Component>,
+  { config = new ConfigSource(), spanProcessors = [] }: ServiceOptions = {},
 ): Promise<RunningService> {
-  const config = new ConfigSource();
+  setLogVerbosity(logVerbosity.NONE);
   config.checkSections(SECTIONS);
   const addresses = config.section('addresses', addressesSchema);
   const telemetry = config.section('telemetry', telemetrySchema);
   const log = createLogger(name);
-  const stopTracing = startTracing({ service: name, otlpUrl: telemetry.otlpUrl });
+  const stopTracing = startTracing({
+    service: name,
+    otlpUrl: telemetry.otlpUrl,
+    processors: [...spanProcessors],
+  });
   const metricsServer =
     telemetry.metricsPort === undefined
       ? undefined
@@ -94,7 +105,12 @@ export async function runService(
   const component = await create({ config, log });
   const server = new RpcServer({ log });
   for (const service of component.services) service.addTo(server);
-  const port = await server.listen(addresses[name]);
+  const port = await server.listen(addresses[name]).catch(async (cause: Error) => {
+    await component.close();
+    throw new MillraceError('CONFIG_INVALID', `addresses.${name}: ${whyNot(addresses[name], cause)}`, {
+      cause,
+    });
+  });
   component.watchServing((serving) => server.setServing(serving));
   log.info({ address: addresses[name], port }, 'listening');
   return {
@@ -106,6 +122,17 @@ export async function runService(
       await stopTracing();
     },
   };
+}
+
+interface ServiceOptions {
+  /** Default: that of the process. */
+  readonly config?: ConfigSource;
+  readonly spanProcessors?: readonly SpanProcessor[];
+}
+
+function whyNot(address: string, { message }: Error): string {
+  if (message.includes('EADDRINUSE')) return `${address} is in use by another program`;
+  return `cannot listen at ${address}: ${message}`;
 }
 
 /** Runs until SIGTERM or SIGINT, then drains and ends the process. A configuration fault ends it with code 2. */

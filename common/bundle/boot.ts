@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import type { BundleHost } from './host.ts';
 
 const POLL_MS = 1_000;
@@ -12,13 +13,7 @@ export function followLive<T>(host: BundleHost<T>, changed: (serving: boolean) =
     while (!stopping.signal.aborted) {
       await host.loadLive();
       changed(host.ready);
-      await new Promise<void>((resolve) => {
-        const timer = setTimeout(resolve, POLL_MS);
-        stopping.signal.addEventListener('abort', () => {
-          clearTimeout(timer);
-          resolve();
-        });
-      });
+      await setTimeout(POLL_MS, undefined, { signal: stopping.signal }).catch(() => {});
     }
   })();
   return async () => {
