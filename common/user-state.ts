@@ -109,9 +109,9 @@ function decode(bytes: Uint8Array): User {
   }
 }
 
-/** The bytes of a user's state. */
+/** The bytes of a user's state. In this process they decode to the same object. */
 export function encodeUser(user: User): Buffer {
-  return Buffer.from(
+  const bytes = Buffer.from(
     UserState.encode({
       version: VERSION,
       userId: user.id,
@@ -128,4 +128,6 @@ export function encodeUser(user: User): Buffer {
       counters: user.counters as Record<string, number>,
     }).finish(),
   );
+  decodedStates.set(bytes, user);
+  return bytes;
 }

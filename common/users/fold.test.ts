@@ -8,7 +8,7 @@ import { decodeUser, encodeUser, isPositive } from '../user-state.ts';
 import { UserFold } from './fold.ts';
 import type { UserLimits } from './user-record.ts';
 
-const ITEMS = 40;
+const ITEMS = 100;
 const limits: UserLimits = { historyMax: 7, seenExactMax: 5, bloomEngine: 'typed', falsePositiveRate: 0.01 };
 
 function catalogue(): Catalogue {
@@ -41,7 +41,7 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
     value: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
     timeMs: fc.nat(1000),
   }),
-  { maxLength: 120 },
+  { maxLength: 250 },
 );
 
 function feed(fold: UserFold, events: Step[]): void {
@@ -88,14 +88,17 @@ test('the fold equals a naive reading of the events, whatever they are', () => {
   );
 });
 
-test('a snapshot with the tail after it equals the whole fold, bit for bit', () => {
-  fc.assert(
-    fc.property(steps, fc.nat(120), (events, cut) => {
+test('a snapshot with the tail after it equals the whole fold, bit for bit, whenever states were asked for', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, fc.nat(250), async (events, cut) => {
       const whole = new UserFold(catalogue(), limits);
-      feed(whole, events);
+      for (const event of events) {
+        feed(whole, [event]);
+        whole.state(`u${event.user}`, 0);
+      }
       const head = new UserFold(catalogue(), limits);
       feed(head, events.slice(0, cut));
-      const { fold: resumed, offset } = UserFold.read(head.serialise(cut), catalogue(), limits);
+      const { fold: resumed, offset } = UserFold.read(await head.serialise(cut), catalogue(), limits);
       expect(offset).toBe(cut);
       feed(resumed, events.slice(cut));
       for (const user of ['u0', 'u1', 'u2', 'u3', 'nobody']) {

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import type { User as UserAttributes } from '../../gen/millrace/features/v1/features.ts';
 import { UserState } from '../../gen/millrace/features/v1/features.ts';
@@ -8,6 +9,7 @@ import type { User } from '../user-state.ts';
 import { type UserColumns, type UserLimits, UserRecord } from './user-record.ts';
 
 const KIND = 'users';
+const TURN_USERS = 1_000;
 const COLUMNS = [
   { name: 'items', type: 'u32', array: Uint32Array },
   { name: 'actions', type: 'u8', array: Uint8Array },
@@ -68,25 +70,39 @@ export class UserFold {
     return this.#users.get(userId);
   }
 
-  /** The whole fold as bytes. `offset`: up to where it has gone. */
-  serialise(offset: number): Uint8Array {
-    const records = [...this.#users.values()];
-    const columns = records.map((record) => record.columns(this.#limits));
-    const heads = records.map(({ id, profile, counters }) =>
-      UserState.encode(UserState.fromPartial({ userId: id, profile, counters })).finish(),
-    );
+  /**
+   * The whole fold as bytes. `offset`: up to where it has gone. Others get their turn in between; no event may be applied before
+   * it is done.
+   */
+  async serialise(offset: number): Promise<Uint8Array> {
+    const users = this.#users.size;
+    const heads: Uint8Array[] = [];
+    const lengths = COLUMNS.map(() => new Uint32Array(users));
+    for await (const [row, record] of this.#inTurns()) {
+      const { id, profile, counters } = record;
+      heads.push(UserState.encode(UserState.fromPartial({ userId: id, profile, counters })).finish());
+      const own = record.columns(this.#limits);
+      for (let c = 0; c < COLUMNS.length; c++) lengths[c][row] = own[COLUMNS[c].name].length;
+    }
+    const columns: ColumnArray[] = COLUMNS.map(({ array }, c) => new array(sum(lengths[c])));
+    const ends = columns.map(() => 0);
+    for await (const [, record] of this.#inTurns()) {
+      const own = record.columns(this.#limits);
+      for (let c = 0; c < COLUMNS.length; c++) {
+        const values = own[COLUMNS[c].name];
+        columns[c].set(values, ends[c]);
+        ends[c] += values.length;
+      }
+    }
     const arrays: Record<string, ColumnArray> = {
-      heads: concatenated(Uint8Array, heads),
+      heads: new Uint8Array(Buffer.concat(heads)),
       headLengths: Uint32Array.from(heads, (head) => head.length),
     };
-    for (const { name, array } of COLUMNS) {
-      arrays[name] = concatenated<ColumnArray>(
-        array,
-        columns.map((column) => column[name]),
-      );
-      arrays[`${name}Lengths`] = Uint32Array.from(columns, (column) => column[name].length);
+    for (const [c, { name }] of COLUMNS.entries()) {
+      arrays[name] = columns[c];
+      arrays[`${name}Lengths`] = lengths[c];
     }
-    return packArrays(KIND, { offset, users: records.length, skipped: this.#skipped }, arrays);
+    return packArrays(KIND, { offset, users, skipped: this.#skipped }, arrays);
   }
 
   /** What `serialise` wrote, and its offset. BUNDLE_DAMAGED, naming what is wrong with the bytes. */
@@ -116,6 +132,15 @@ export class UserFold {
     return { fold, offset };
   }
 
+  /** The records, a thousand at a time. */
+  async *#inTurns(): AsyncIterable<[number, UserRecord]> {
+    let row = 0;
+    for (const record of this.#users.values()) {
+      if (row % TURN_USERS === TURN_USERS - 1) await setImmediate();
+      yield [row++, record];
+    }
+  }
+
   #record(userId: string): UserRecord {
     let record = this.#users.get(userId);
     if (record === undefined) {
@@ -126,14 +151,10 @@ export class UserFold {
   }
 }
 
-function concatenated<T extends ColumnArray>(Type: new (length: number) => T, parts: readonly T[]): T {
-  const whole = new Type(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    whole.set(part as never, at);
-    at += part.length;
-  }
-  return whole;
+function sum(values: Uint32Array): number {
+  let total = 0;
+  for (const value of values) total += value;
+  return total;
 }
 
 /** Consecutive pieces of the lengths given. */

@@ -1,7 +1,9 @@
 import type { AttributeValue } from '../../gen/millrace/type/v1/type.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
-import { createBloom } from '../bloom/engines.ts';
+import { ACTION_BY_NAME } from '../actions.ts';
+import { createBloom, readBloom } from '../bloom/engines.ts';
 import { type BloomEngine, type BloomFilter, bloomShape } from '../bloom/filter.ts';
+import { OrdinalSet } from '../ordinal-set.ts';
 import { hash32 } from '../random.ts';
 import { isPositive, type User } from '../user-state.ts';
 
@@ -28,27 +30,31 @@ export interface UserColumns {
   readonly hidden: Uint32Array;
 }
 
-const NAME_OF_ACTION = new Map(
-  Object.entries(Action).map(([name, action]) => [
-    action as number,
-    name.slice('ACTION_'.length).toLowerCase(),
-  ]),
+const NAME_OF_ACTION: ReadonlyMap<Action, string> = new Map(
+  [...ACTION_BY_NAME].map(([name, action]) => [action, name]),
 );
+const CAPACITY_MIN = 8;
+/** Up to so many seen items are searched through one by one; beyond, by a table. */
+const SCAN_MAX = 512;
+const FILTER_KEYS_MIN = 64;
 
 /** One user's fold: exact lists that only grow, and the history's latest events. */
 export class UserRecord {
   readonly id: string;
   profile: Readonly<Record<string, AttributeValue>> = {};
   readonly counters: Record<string, number> = {};
-  #items: number[] = [];
-  #actions: number[] = [];
-  #values: number[] = [];
-  #timesMs: number[] = [];
-  #seen: number[] = [];
-  #positive: number[] = [];
-  #hidden: number[] = [];
-  /** Place in `#seen` by ordinal; built when first needed. */
-  #placeOf: Map<number, number> | undefined;
+  #items = new Uint32Array(0);
+  #actions = new Uint8Array(0);
+  #values = new Float32Array(0);
+  #timesMs = new Float64Array(0);
+  #eventCount = 0;
+  #seen = new Uint32Array(0);
+  #positive = new Uint8Array(0);
+  #seenCount = 0;
+  #positives = 0;
+  #hidden = new Uint32Array(0);
+  /** Knows the place in `#seen`; only of those who have seen much. */
+  #places: OrdinalSet | undefined;
   #older: { filter: BloomFilter; keys: number } | undefined;
 
   constructor(id: string) {
@@ -60,54 +66,60 @@ export class UserRecord {
     const name = NAME_OF_ACTION.get(action) ?? 'unknown';
     this.counters[name] = (this.counters[name] ?? 0) + 1;
     if (action === Action.ACTION_IMPRESSION) return;
-    this.#items.push(ordinal);
-    this.#actions.push(action);
-    this.#values.push(value ?? Number.NaN);
-    this.#timesMs.push(timeMs);
-    if (this.#items.length >= limits.historyMax * 2) this.#trim(limits.historyMax);
+    if (this.#eventCount >= limits.historyMax * 2) this.#trim(limits.historyMax);
+    if (this.#eventCount === this.#items.length) this.#growEvents(limits.historyMax * 2);
+    const event = this.#eventCount++;
+    this.#items[event] = ordinal;
+    this.#actions[event] = action;
+    this.#values[event] = value ?? Number.NaN;
+    this.#timesMs[event] = timeMs;
     this.#see(ordinal, isPositive(action));
-    if (action === Action.ACTION_HIDE && !this.#hidden.includes(ordinal)) this.#hidden.push(ordinal);
+    if (action === Action.ACTION_HIDE && !this.#hidden.includes(ordinal)) {
+      this.#hidden = grown(this.#hidden, this.#hidden.length + 1);
+      this.#hidden[this.#hidden.length - 1] = ordinal;
+    }
   }
 
   /** Whether the item was seen, exactly. */
   hasSeen(ordinal: number): boolean {
-    return this.#places().has(ordinal);
+    return this.#placeOf(ordinal) !== -1;
   }
 
-  /** The state as others get it. */
+  /** The state as others get it: later events do not change it. */
   state(offset: number, limits: UserLimits): User {
-    this.#trim(limits.historyMax);
-    const exactFrom = Math.max(0, this.#seen.length - limits.seenExactMax);
+    const { items, actions, values, timesMs, seen, hidden } = this.columns(limits);
+    const exactFrom = Math.max(0, seen.length - limits.seenExactMax);
     return {
       id: this.id,
       offset,
       profile: this.profile,
-      items: Uint32Array.from(this.#items),
-      actions: Uint8Array.from(this.#actions),
-      values: Float32Array.from(this.#values),
-      timesMs: Float64Array.from(this.#timesMs),
-      positives: this.#positive.reduce((sum, positive) => sum + positive, 0),
-      seen: Uint32Array.from(this.#seen.slice(exactFrom)).sort(),
+      items: items.slice(),
+      actions: actions.slice(),
+      values: values.slice(),
+      timesMs: timesMs.slice(),
+      positives: this.#positives,
+      seen: seen.slice(exactFrom).sort(),
       seenFilter: this.#olderThan(exactFrom, limits),
-      hidden: Uint32Array.from(this.#hidden).sort(),
-      counters: this.counters,
+      hidden: hidden.slice().sort(),
+      counters: { ...this.counters },
     };
   }
 
+  /** Views of the record as it stands. */
   columns(limits: UserLimits): UserColumns {
     this.#trim(limits.historyMax);
     return {
-      items: Uint32Array.from(this.#items),
-      actions: Uint8Array.from(this.#actions),
-      values: Float32Array.from(this.#values),
-      timesMs: Float64Array.from(this.#timesMs),
-      seen: Uint32Array.from(this.#seen),
-      positive: Uint8Array.from(this.#positive),
-      hidden: Uint32Array.from(this.#hidden),
+      items: this.#items.subarray(0, this.#eventCount),
+      actions: this.#actions.subarray(0, this.#eventCount),
+      values: this.#values.subarray(0, this.#eventCount),
+      timesMs: this.#timesMs.subarray(0, this.#eventCount),
+      seen: this.#seen.subarray(0, this.#seenCount),
+      positive: this.#positive.subarray(0, this.#seenCount),
+      hidden: this.#hidden,
     };
   }
 
-  /** The record that `columns` described. */
+  /** The record that `columns` described; copies them. */
   static restore(
     id: string,
     columns: UserColumns,
@@ -117,54 +129,91 @@ export class UserRecord {
     const record = new UserRecord(id);
     record.profile = profile;
     Object.assign(record.counters, counters);
-    record.#items = Array.from(columns.items);
-    record.#actions = Array.from(columns.actions);
-    record.#values = Array.from(columns.values);
-    record.#timesMs = Array.from(columns.timesMs);
-    record.#seen = Array.from(columns.seen);
-    record.#positive = Array.from(columns.positive);
-    record.#hidden = Array.from(columns.hidden);
+    record.#items = columns.items.slice();
+    record.#actions = columns.actions.slice();
+    record.#values = columns.values.slice();
+    record.#timesMs = columns.timesMs.slice();
+    record.#eventCount = columns.items.length;
+    record.#seen = columns.seen.slice();
+    record.#positive = columns.positive.slice();
+    record.#seenCount = columns.seen.length;
+    for (const positive of columns.positive) record.#positives += positive;
+    record.#hidden = columns.hidden.slice();
     return record;
   }
 
   #see(ordinal: number, positive: boolean): void {
-    const places = this.#places();
-    const place = places.get(ordinal);
-    if (place === undefined) {
-      places.set(ordinal, this.#seen.length);
-      this.#seen.push(ordinal);
-      this.#positive.push(positive ? 1 : 0);
-    } else if (positive) this.#positive[place] = 1;
+    let place = this.#placeOf(ordinal);
+    if (place === -1) {
+      place = this.#seenCount++;
+      if (place === this.#seen.length) {
+        const capacity = Math.max(CAPACITY_MIN, place * 2);
+        this.#seen = grown(this.#seen, capacity);
+        this.#positive = grown(this.#positive, capacity);
+      }
+      this.#seen[place] = ordinal;
+      this.#places?.add(ordinal);
+    }
+    if (positive && this.#positive[place] === 0) {
+      this.#positive[place] = 1;
+      this.#positives++;
+    }
   }
 
-  #places(): Map<number, number> {
-    this.#placeOf ??= new Map(this.#seen.map((ordinal, place) => [ordinal, place]));
-    return this.#placeOf;
+  /** Place in `#seen`; -1 if the item was not seen. */
+  #placeOf(ordinal: number): number {
+    if (this.#seenCount <= SCAN_MAX) {
+      const place = this.#seen.indexOf(ordinal);
+      return place < this.#seenCount ? place : -1;
+    }
+    if (this.#places === undefined) {
+      this.#places = new OrdinalSet();
+      this.#places.addAll(this.#seen.subarray(0, this.#seenCount));
+    }
+    return this.#places.indexOf(ordinal);
+  }
+
+  #growEvents(max: number): void {
+    const capacity = Math.min(max, Math.max(CAPACITY_MIN, this.#eventCount * 2));
+    this.#items = grown(this.#items, capacity);
+    this.#actions = grown(this.#actions, capacity);
+    this.#values = grown(this.#values, capacity);
+    this.#timesMs = grown(this.#timesMs, capacity);
   }
 
   #trim(historyMax: number): void {
-    const surplus = this.#items.length - historyMax;
+    const surplus = this.#eventCount - historyMax;
     if (surplus <= 0) return;
-    this.#items = this.#items.slice(surplus);
-    this.#actions = this.#actions.slice(surplus);
-    this.#values = this.#values.slice(surplus);
-    this.#timesMs = this.#timesMs.slice(surplus);
+    this.#items.copyWithin(0, surplus, this.#eventCount);
+    this.#actions.copyWithin(0, surplus, this.#eventCount);
+    this.#values.copyWithin(0, surplus, this.#eventCount);
+    this.#timesMs.copyWithin(0, surplus, this.#eventCount);
+    this.#eventCount = historyMax;
   }
 
-  /** A filter of the first `count` seen items, sized for twice as many and extended until it is full. */
+  /**
+   * A filter of the first `count` seen items. Its size and content follow from them alone, so that it is the same however
+   * often and wherever it is made.
+   */
   #olderThan(count: number, limits: UserLimits): BloomFilter | undefined {
     if (count === 0) return undefined;
     if (this.#older === undefined || count > this.#older.keys) {
-      const keys = count * 2;
-      const filter = createBloom(
-        limits.bloomEngine,
-        bloomShape(keys, limits.falsePositiveRate),
-        hash32(this.id),
-      );
-      this.#older = { filter, keys };
+      const keys = Math.max(FILTER_KEYS_MIN, 2 ** Math.ceil(Math.log2(count)));
+      const shape = bloomShape(keys, limits.falsePositiveRate);
+      this.#older = { filter: createBloom(limits.bloomEngine, shape, hash32(this.id)), keys };
     }
     const { filter } = this.#older;
     for (let place = filter.added; place < count; place++) filter.add(this.#seen[place]);
-    return filter;
+    return readBloom(filter.serialise());
   }
+}
+
+/** The array with room for `length` elements. */
+function grown<T extends Uint32Array | Uint8Array | Float32Array | Float64Array>(
+  array: T,
+  length: number,
+): T {
+  const larger = new (array.constructor as new (length: number) => T)(length);
+  larger.set(array as never);
+  return larger;
 }

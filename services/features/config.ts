@@ -17,8 +17,12 @@ export const featuresSchema = z.strictObject({
   watchAckTimeoutMs: z.number().positive().default(1_000),
   /** Item counters are sent at most this often, milliseconds. */
   countersIntervalMs: z.number().positive().default(1_000),
-  /** Encoded user states that are kept until they change. */
-  cachedStatesMax: z.number().int().positive().default(50_000),
+  /** Encoded user states are kept until they change, up to so many bytes. */
+  cachedStatesBytesMax: z
+    .number()
+    .int()
+    .positive()
+    .default(128 * 1024 * 1024),
 });
 export type FeaturesConfig = z.infer<typeof featuresSchema>;
 

@@ -27,6 +27,8 @@ export class FollowedFold {
   #isCaughtUp: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
   #savedOffset: number;
+  /** The log's end as it was when this service began to follow. */
+  #startEnd: number | undefined;
 
   constructor(parts: {
     fold: FeatureFold;
@@ -112,7 +114,8 @@ export class FollowedFold {
       metrics.catalogueEpoch.set({ service: 'features' }, this.fold.catalogue.epoch);
     }
     for (const waiter of this.#waiting) if (waiter.offset <= nextOffset) waiter.resolve();
-    if (nextOffset >= endOffset) this.#isCaughtUp();
+    this.#startEnd ??= endOffset;
+    if (nextOffset >= this.#startEnd) this.#isCaughtUp();
     if (this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents) await this.#save();
   }
 

@@ -27,7 +27,7 @@ export async function createFeatures(
   const snapshots = new Snapshots(join(source.home, 'features'), limits, log);
   const followed = new FollowedFold({ fold: await snapshots.load(), snapshots, logging, config, log });
   const { catalogue } = followed.fold;
-  const states = new UserStates(followed, config.cachedStatesMax);
+  const states = new UserStates(followed, config.cachedStatesBytesMax);
   const writer = new Writer(followed, logging);
   const implementation: FeaturesService = {
     getUserState: (request, call) => states.get(request, call),

@@ -48,10 +48,10 @@ export class Snapshots {
   async save(fold: FeatureFold): Promise<void> {
     const bytes = packArrays(
       KIND,
-      { offset: fold.offset, lineage: fold.catalogue.lineage },
+      { offset: fold.offset, lastBatch: fold.lastBatch },
       {
         catalogue: fold.catalogue.serialise(),
-        users: fold.users.serialise(fold.offset),
+        users: await fold.users.serialise(fold.offset),
         counters: fold.counters.counters().serialise(),
       },
     );
@@ -71,8 +71,8 @@ export class Snapshots {
   #read(bytes: Buffer, name: string): FeatureFold {
     if (hashOf(bytes) !== NAME.exec(name)?.[2]) throw new Error('the bytes are not those that were written');
     const part = unpackArrays(bytes, KIND);
-    const { offset } = part.meta(z.object({ offset: z.number() }));
-    const catalogue = new CatalogueFold(Catalogue.read(part.array('catalogue', 'u8')));
+    const { offset, lastBatch } = part.meta(z.object({ offset: z.number(), lastBatch: z.string() }));
+    const catalogue = new CatalogueFold(Catalogue.read(part.array('catalogue', 'u8')), lastBatch);
     const { fold: users } = UserFold.read(part.array('users', 'u8'), catalogue.catalogue, this.#limits);
     const counters = CounterFold.from(ItemCounters.read(part.array('counters', 'u8')));
     return new FeatureFold({ catalogue, users, counters, offset });

@@ -35,9 +35,14 @@ export class FeatureFold {
     return this.#items.catalogue;
   }
 
+  /** See `CatalogueFold.lastBatch`. */
+  get lastBatch(): string {
+    return this.#items.lastBatch;
+  }
+
   /** See `CatalogueFold.hasApplied`. */
-  hasApplied(batch: string): boolean {
-    return this.#items.hasApplied(batch);
+  hasApplied(batch: string, epoch: number): boolean {
+    return this.#items.hasApplied(batch, epoch);
   }
 
   /** The log offset up to which everything is folded, exclusive. */

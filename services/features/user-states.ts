@@ -15,6 +15,7 @@ import type { FollowedFold } from './followed-fold.ts';
 
 const PROBES = 100;
 const PROBE_SHARE = 0.01;
+const CACHED_OVERHEAD_BYTES = 200;
 
 /** Encoded user states, kept until the user does something. */
 export class UserStates {
@@ -23,9 +24,12 @@ export class UserStates {
   readonly #random = new Random(1);
   #falsePositives = { probes: 0, hits: 0 };
 
-  constructor(followed: FollowedFold, cachedMax: number) {
+  constructor(followed: FollowedFold, cachedBytesMax: number) {
     this.#followed = followed;
-    this.#encoded = new LRUCache({ max: cachedMax });
+    this.#encoded = new LRUCache({
+      maxSize: cachedBytesMax,
+      sizeCalculation: (bytes) => bytes.length + CACHED_OVERHEAD_BYTES,
+    });
     followed.onUser((userId) => this.#encoded.delete(userId));
   }
 

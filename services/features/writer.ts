@@ -73,10 +73,10 @@ export class Writer {
     );
     const end = await this.#append(changeEvents(changes, batch, systemClock.nowMs()), call);
     await this.#followed.untilFolded(end, call);
-    if (!this.#followed.fold.hasApplied(batch)) {
+    const { epoch } = changes[changes.length - 1];
+    if (!this.#followed.fold.hasApplied(batch, epoch)) {
       throw new MillraceError('EPOCH_MISMATCH', 'another writer changed the catalogue first; try again');
     }
-    const { epoch } = changes[changes.length - 1];
     await this.#followed.watchers.untilAcknowledged(epoch);
     return { epoch, changes };
   }
