@@ -15,8 +15,8 @@ export async function untilServing(address: string, timeoutMs: number): Promise<
   }
 }
 
-/** What the server at `address` says of itself: `SERVING`, `NOT_SERVING`. Rejects where it cannot be reached. */
-export function healthOf(address: string): Promise<string> {
+/** What the server at `address` says of a service, by default of itself: `SERVING`, `NOT_SERVING`. Rejects where it cannot be reached. */
+export function healthOf(address: string, service = ''): Promise<string> {
   const client = new Client(address, credentials.createInsecure());
   const { path, requestSerialize, responseDeserialize } = health.Check;
   return new Promise((resolve, reject) => {
@@ -24,7 +24,7 @@ export function healthOf(address: string): Promise<string> {
       path,
       requestSerialize,
       responseDeserialize,
-      { service: '' },
+      { service },
       new Metadata(),
       { deadline: Date.now() + CHECK_TIMEOUT_MS },
       (error: ServiceError | null, response?: unknown) => {
