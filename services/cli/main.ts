@@ -3,6 +3,7 @@ import { asMillraceError } from '../../common/errors.ts';
 import { projectVersion } from '../../common/root.ts';
 import { askCommand } from './ask.ts';
 import { bundlesCommand } from './bundles.ts';
+import { demoCommand } from './demo.ts';
 import { evaluateCommand } from './evaluate.ts';
 import { importCommand } from './import.ts';
 import { serveCommand } from './serve.ts';
@@ -17,7 +18,8 @@ const program = new Command('millrace')
   .addCommand(evaluateCommand())
   .addCommand(bundlesCommand())
   .addCommand(serveCommand())
-  .addCommand(askCommand());
+  .addCommand(askCommand())
+  .addCommand(demoCommand());
 
 try {
   await program.parseAsync();
