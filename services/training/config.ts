@@ -70,6 +70,7 @@ export type TrainConfig = z.output<typeof trainSchema>;
 /** The confidence of an event by its action. */
 export function weightOfAction({ actionWeights }: TrainConfig): (action: Action) => number {
   const weights = new Float32Array(256).fill(1);
-  for (const [name, weight] of Object.entries(actionWeights)) weights[ACTION_BY_NAME.get(name) as number] = weight;
+  for (const [name, weight] of Object.entries(actionWeights))
+    if (weight !== undefined) weights[ACTION_BY_NAME.get(name) as number] = weight;
   return (action) => weights[action];
 }

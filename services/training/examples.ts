@@ -1,3 +1,4 @@
+import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import type { Candidates } from '../../common/columns.ts';
 import { FEATURES } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
@@ -6,7 +7,6 @@ import { Vectoriser } from '../../common/features/vectoriser.ts';
 import type { Examples } from '../../common/models/examples.ts';
 import type { Random } from '../../common/random.ts';
 import type { User } from '../../common/user-state.ts';
-import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import type { Moment } from './replay.ts';
 
 /** Answers what retrieval would have, with models that have not seen what is to be predicted. */

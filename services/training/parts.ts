@@ -45,7 +45,9 @@ export async function learntParts(
   progress: Progress,
 ): Promise<Parts> {
   const { sweeps } = config.ials;
-  const ials = fitIals(matrix, { ...config.ials, seed: config.seed }, (done) => progress('iALS', done, sweeps));
+  const ials = fitIals(matrix, { ...config.ials, seed: config.seed }, (done) =>
+    progress('iALS', done, sweeps),
+  );
   const itemToItem = fitItemToItem(matrix);
   const { halfLifeDays } = config.popularity;
   const popularity = fitPopularity(matrix, {
@@ -87,5 +89,8 @@ function vettedItems(
   });
   const proven = fit.filter((ordinal) => counters.positive[ordinal] >= positivesMin);
   const others = fit.filter((ordinal) => counters.positive[ordinal] < positivesMin);
-  return Uint32Array.of(...proven.subarray(0, length), ...others.subarray(0, Math.max(0, length - proven.length)));
+  return Uint32Array.of(
+    ...proven.subarray(0, length),
+    ...others.subarray(0, Math.max(0, length - proven.length)),
+  );
 }

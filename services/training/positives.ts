@@ -1,12 +1,14 @@
-import { type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
-import { entryRows } from '../../common/models/interactions.ts';
+import { entryRows, type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import type { LogData } from './dataset/from-log.ts';
 import { leaveOneOut } from './dataset/splits.ts';
 
 /** Users' positive events as a matrix, one row a user of `LogData.users`. `weightOf`: confidence of an event by its action. */
-export function positivesOf({ feedback, users, catalogue }: LogData, weightOf: (action: Action) => number): InteractionMatrix {
+export function positivesOf(
+  { feedback, users, catalogue }: LogData,
+  weightOf: (action: Action) => number,
+): InteractionMatrix {
   const rows = feedback.action.reduce((count, action) => count + (isPositive(action as Action) ? 1 : 0), 0);
   const source = {
     users: new Uint32Array(rows),
@@ -35,8 +37,10 @@ export class PairSet {
     this.#itemCount = itemCount;
   }
 
-  add(user: number, item: number): void {
-    this.#keys.add(user * this.#itemCount + item);
+  static of(pairs: Iterable<{ readonly user: number; readonly item: number }>, itemCount: number): PairSet {
+    const set = new PairSet(itemCount);
+    for (const { user, item } of pairs) set.#keys.add(user * itemCount + item);
+    return set;
   }
 
   has(user: number, item: number): boolean {

@@ -19,8 +19,7 @@ export function* replay(
   never: PairSet,
   limits: UserLimits,
 ): Generator<Moment> {
-  const waiting = new PairSet(data.catalogue.size);
-  for (const target of targets) waiting.add(target.user, target.item);
+  const waiting = PairSet.of(targets, data.catalogue.size);
   const fold = foldOfAttributes(data, limits);
   const { user, item, offset, timeMs } = data.feedback;
   for (let row = 0; row < user.length; row++) {

@@ -31,11 +31,8 @@ export interface LogData {
   readonly endOffset: number;
 }
 
-/** Reads the log in `folder`, also beside the process that owns it. */
-export async function readLog(
-  folder: string,
-  onProgress: (events: number) => void = () => {},
-): Promise<LogData> {
+/** Reads the log in `folder`, also beside the process that owns it, up to `untilOffset`, exclusive. */
+export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFINITY): Promise<LogData> {
   const users = new IdTable();
   const profiles = new Map<string, Record<string, AttributeValue>>();
   const columns = new ColumnsBuilder();
@@ -44,8 +41,8 @@ export async function readLog(
   let unknownItems = 0;
   let endOffset = 0;
   for await (const { offset, event } of readEvents(folder)) {
+    if (offset >= untilOffset) break;
     endOffset = offset + 1;
-    if (endOffset % PROGRESS_EVENTS === 0) onProgress(endOffset);
     if (event.catalogue !== undefined) fold.apply(event);
     else if (event.user !== undefined) profiles.set(event.user.id, event.user.attributes);
     else if (event.feedback !== undefined) {
@@ -57,8 +54,6 @@ export async function readLog(
   }
   return { users: users.ids, profiles, catalogue, feedback: columns.finish(), unknownItems, endOffset };
 }
-
-const PROGRESS_EVENTS = 16_384;
 
 type Columns = FeedbackColumns;
 

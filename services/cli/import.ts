@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { Command } from 'commander';
+import { ACTION_BY_NAME } from '../../common/actions.ts';
+import { ConfigSource } from '../../common/config.ts';
+import { parseColumnMap } from '../training/import/columns.ts';
+import { readDataset } from '../training/import/dataset.ts';
+import { ImportError, type ImportReport } from '../training/import/report.ts';
+import { checkItemRow, importIntoLog, type LogImport } from '../training/import/to-log.ts';
+import { ProgressBars } from './progress-bar.ts';
+
+interface Flags {
+  readonly items?: string;
+  readonly users?: string;
+  readonly map?: string;
+  readonly actions?: string;
+  readonly defaultAction?: string;
+  readonly strict?: boolean;
+}
+
+/** `millrace import`. */
+export function importCommand(): Command {
+  return new Command('import')
+    .description(
+      'read a data set into the log: RecBole atomic files, CSV or JSON Lines, plain or .gz; all or nothing',
+    )
+    .argument('<path>', 'a folder of RecBole files, or a file of interactions')
+    .option('--items <file>', 'a file of items')
+    .option('--users <file>', 'a file of users')
+    .option('--map <roles>', 'which column means what, as user=uid,item=sku,time=ts:ms')
+    .option('--actions <names>', 'what actions of the file mean, as addtocart=like,transaction=purchase')
+    .option(
+      '--default-action <name>',
+      'of rows that name none (default: rating where there is a value, else view)',
+    )
+    .option('--strict', 'stop at the first bad row')
+    .action(runImport);
+}
+
+async function runImport(path: string, flags: Flags): Promise<void> {
+  const folder = join(new ConfigSource().home, 'log');
+  const bars = new ProgressBars();
+  const dataset = await readDataset(path, {
+    items: flags.items,
+    users: flags.users,
+    map: flags.map === undefined ? undefined : parseColumnMap(flags.map),
+    defaultAction: flags.defaultAction,
+    strict: flags.strict,
+    actionOf: actionTranslator(flags.actions),
+    checkItem: checkItemRow,
+    onProgress: ({ bytesRead, bytesTotal }) => bars.progress('reading', bytesRead, bytesTotal),
+  }).finally(() => bars.end());
+  const { report } = dataset;
+  printBadRows(report);
+  if (report.rows === report.bad) {
+    throw new ImportError(
+      report.rows === 0 ? `${path}: there are no rows` : `${path}: all ${report.rows} rows are bad`,
+    );
+  }
+  const done = await importIntoLog(folder, dataset, (events, total) =>
+    bars.progress('writing', events, total),
+  ).finally(() => bars.end());
+  process.stdout.write(`${summary(done, report, folder)}\n`);
+}
+
+/** Names of actions in the file to Millrace's; undefined for what is neither. */
+function actionTranslator(pairs = ''): (name: string) => string | undefined {
+  const meanings = new Map<string, string>();
+  for (const pair of pairs.split(',').filter((text) => text !== '')) {
+    const [name, meaning = ''] = pair.split('=');
+    if (!ACTION_BY_NAME.has(meaning)) {
+      const known = [...ACTION_BY_NAME.keys()].join(', ');
+      throw new ImportError(`--actions: '${pair}' is not name=action; the actions are ${known}`);
+    }
+    meanings.set(name, meaning);
+  }
+  return (name) => meanings.get(name) ?? (ACTION_BY_NAME.has(name) ? name : undefined);
+}
+
+function printBadRows({ rows, bad, firstBad }: ImportReport): void {
+  if (bad === 0) return;
+  process.stderr.write(`${bad} of ${rows} rows are bad and left out; the first:\n`);
+  for (const { file, line, reason } of firstBad) process.stderr.write(`  ${file}:${line}: ${reason}\n`);
+}
+
+function summary(done: LogImport, { rows, bad }: ImportReport, folder: string): string {
+  if (!done.imported) return `nothing new: ${folder} holds this data set already`;
+  const counts = `${done.items} items, ${done.users} users and ${done.interactions} interactions`;
+  return `${counts} from ${rows} rows (${bad} bad) are in ${folder} from offset ${done.firstOffset}`;
+}

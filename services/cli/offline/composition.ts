@@ -1,0 +1,78 @@
+import { join } from 'node:path';
+import { Part } from '../../../common/bundle/manifest.ts';
+import { BundleStore } from '../../../common/bundle/store.ts';
+import { ItemCounters } from '../../../common/features/item-counters.ts';
+import { Random } from '../../../common/random.ts';
+import type { Environment } from '../../../common/service.ts';
+import { anonymousUser, type User } from '../../../common/user-state.ts';
+import type { UserLimits } from '../../../common/users/user-record.ts';
+import { candidatesSchema } from '../../candidates/config.ts';
+import { featuresSchema, userLimits } from '../../features/config.ts';
+import { filteringSchema } from '../../filtering/config.ts';
+import type { LogData } from '../../training/dataset/from-log.ts';
+import { type Metrics, measure, type Recommender } from '../../training/evaluation.ts';
+import { type Holdout, trialsOf } from '../../training/holdout.ts';
+import type { Progress } from '../../training/progress.ts';
+import { foldWithout } from '../../training/replay.ts';
+import type { Composition, Retrieval } from '../../training/training.ts';
+import { openCascade } from './offline-cascade.ts';
+import { OfflineFeatures } from './offline-features.ts';
+import { openRetrieval } from './offline-retrieval.ts';
+
+/** Sources that can be measured alone; new items, which `fresh` answers, are in no holdout. */
+const MEASURED_SOURCES = ['popularity', 'ials', 'item_to_item', 'bm25'] as const;
+
+/** The limits of users' states that the features service is configured with. */
+export function configuredLimits({ config }: Environment): UserLimits {
+  const { engine } = config.section('filtering', filteringSchema);
+  return userLimits(config.section('features', featuresSchema), engine);
+}
+
+/** The services as training sees them: the real ones, in this process. */
+export function compose(environment: Environment, progress: Progress): Composition {
+  return {
+    openRetrieval: (home, bundle, counters) => {
+      const features = new OfflineFeatures(() => anonymousUser, counters).service;
+      return openRetrieval({ ...environment, config: environment.config.at(home) }, bundle, features);
+    },
+    evaluate: (bundle, data, holdout) => evaluateBundle(environment, bundle, data, holdout, progress),
+  };
+}
+
+/**
+ * The metrics of each source alone, of the cascade, and of the cascade with the ranker's scores shuffled, on a holdout bundle.
+ * Users are as the log without the test pairs makes them.
+ */
+export async function evaluateBundle(
+  environment: Environment,
+  version: string,
+  data: LogData,
+  holdout: Holdout,
+  progress: Progress,
+): Promise<Record<string, Metrics>> {
+  const bundle = await new BundleStore(join(environment.config.home, 'bundles')).open(version);
+  const counters = await bundle.decoded(Part.counters, ItemCounters.read);
+  const fold = foldWithout(data, holdout.testPairs, configuredLimits(environment));
+  const stateOf = (userId: string): User => fold.state(userId, data.endOffset);
+  const features = new OfflineFeatures(stateOf, counters).service;
+  await using retrieval = await openRetrieval(environment, version, features);
+  await using cascade = await openCascade(environment, version, features);
+  const { sources } = environment.config.section('candidates', candidatesSchema);
+  const recommenders = new Map<string, Recommender>();
+  for (const name of MEASURED_SOURCES) {
+    if (sources[name].enabled)
+      recommenders.set(name.replaceAll('_', '-'), sourceAlone(retrieval, name, stateOf));
+  }
+  recommenders.set('cascade', cascade.recommend);
+  recommenders.set('cascade-shuffled', cascade.shuffled(new Random(SHUFFLE_SEED)));
+  return await measure(recommenders, trialsOf(data, holdout), data.catalogue.size, progress);
+}
+
+const SHUFFLE_SEED = 1;
+
+function sourceAlone(retrieval: Retrieval, source: string, stateOf: (userId: string) => User): Recommender {
+  return async ({ userId, timeMs }, limit) => {
+    const { items } = await retrieval.retrieve(stateOf(userId), timeMs, limit, source);
+    return items;
+  };
+}

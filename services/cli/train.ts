@@ -1,0 +1,127 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Command, Option } from 'commander';
+import type { Manifest } from '../../common/bundle/manifest.ts';
+import { BundleStore } from '../../common/bundle/store.ts';
+import { systemClock } from '../../common/clock.ts';
+import { ConfigSource } from '../../common/config.ts';
+import { MillraceError } from '../../common/errors.ts';
+import { type Environment, SECTIONS } from '../../common/service.ts';
+import { createLogger } from '../../common/telemetry/log.ts';
+import { RANKERS, type TrainConfig, trainSchema } from '../training/config.ts';
+import { readLog } from '../training/dataset/from-log.ts';
+import { train } from '../training/pipeline.ts';
+import type { Progress } from '../training/progress.ts';
+import { metricsTable } from './metrics-table.ts';
+import { compose, configuredLimits } from './offline/composition.ts';
+import { ProgressBars } from './progress-bar.ts';
+
+interface Flags {
+  readonly ranker?: TrainConfig['ranker']['model'];
+  readonly seed?: string;
+  readonly as: 'champion' | 'challenger' | 'none';
+  readonly publish: boolean;
+}
+
+/** `millrace train`. */
+export function trainCommand(): Command {
+  return new Command('train')
+    .description('learn a bundle from the log, measure it and make it live')
+    .addOption(new Option('--ranker <model>', 'the ranker to train').choices(['auto', ...RANKERS]))
+    .option('--seed <number>', 'seed of everything random')
+    .addOption(
+      new Option('--as <place>', 'what the bundle becomes')
+        .choices(['champion', 'challenger', 'none'])
+        .default('champion'),
+    )
+    .option('--no-publish', 'train and measure, and keep nothing')
+    .action(runTrain);
+}
+
+async function runTrain(flags: Flags): Promise<void> {
+  const config = new ConfigSource();
+  config.checkSections(SECTIONS);
+  const configured = config.section('train', trainSchema);
+  const settings: TrainConfig = {
+    ...configured,
+    ranker: { ...configured.ranker, model: flags.ranker ?? configured.ranker.model },
+    seed: flags.seed === undefined ? configured.seed : Number(flags.seed),
+  };
+  const environment = { config, log: createLogger('train') };
+  const startedMs = performance.now();
+  const bars = new ProgressBars();
+  const manifest = await (flags.publish
+    ? trainAndPublish(environment, settings, bars.progress, flags.as)
+    : trainAside(environment, settings, bars.progress)
+  ).finally(() => bars.end());
+  const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
+  const place = flags.publish ? `published as ${flags.as}` : 'not kept';
+  process.stdout.write(`${metricsTable(manifest.metrics)}\n`);
+  process.stdout.write(`bundle ${manifest.version}, ${place}, in ${seconds} s\n`);
+}
+
+/** Learns a bundle from the log of the environment's home, publishes it there and makes it live as told. */
+export async function trainAndPublish(
+  environment: Environment,
+  settings: TrainConfig,
+  progress: Progress,
+  as: Flags['as'] = 'champion',
+): Promise<Manifest> {
+  const store = new BundleStore(join(environment.config.home, 'bundles'));
+  const manifest = await learn(environment, environment, settings, progress);
+  if (as === 'champion') await store.promote(manifest.version);
+  if (as === 'challenger') {
+    const live = await store.live();
+    if (live === undefined)
+      throw new MillraceError(
+        'CONFIG_INVALID',
+        `bundle ${manifest.version} has no champion to challenge yet`,
+      );
+    await store.setLive({ ...live, challenger: manifest.version });
+  }
+  return manifest;
+}
+
+/** The same in a folder that is deleted afterwards. */
+async function trainAside(
+  environment: Environment,
+  settings: TrainConfig,
+  progress: Progress,
+): Promise<Manifest> {
+  const home = await mkdtemp(join(tmpdir(), 'millrace-train-'));
+  try {
+    return await learn(
+      environment,
+      { ...environment, config: environment.config.at(home) },
+      settings,
+      progress,
+    );
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+async function learn(
+  source: Environment,
+  target: Environment,
+  config: TrainConfig,
+  progress: Progress,
+): Promise<Manifest> {
+  const data = await readLog(join(source.config.home, 'log'));
+  if (data.feedback.user.length === 0) {
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      `${source.config.home}: the log holds nothing to learn from; import a data set first`,
+    );
+  }
+  return train({
+    data,
+    config,
+    limits: configuredLimits(target),
+    store: new BundleStore(join(target.config.home, 'bundles')),
+    composition: compose(target, progress),
+    progress,
+    nowMs: systemClock.nowMs(),
+  });
+}

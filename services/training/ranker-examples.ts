@@ -1,0 +1,80 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { BundleStore } from '../../common/bundle/store.ts';
+import { Random } from '../../common/random.ts';
+import { ExampleBuffer, ExampleMaker, type GroupedExamples, type Retrieve } from './examples.ts';
+import { drawn, type Holdout } from './holdout.ts';
+import { learntParts, type Parts } from './parts.ts';
+import { latestPairs, PairSet, type Target, withoutPairs } from './positives.ts';
+import { publish } from './publication.ts';
+import { countersWithout, replay } from './replay.ts';
+import type { Training } from './training.ts';
+
+export interface RankerExamples {
+  readonly train: GroupedExamples;
+  /** Users' latest moments, with all their candidates. */
+  readonly validation: GroupedExamples;
+}
+
+/** Which moments make examples. */
+interface Plan {
+  /** Users' latest pairs of the training part, oldest first. */
+  readonly targets: readonly Target[];
+  /** Those of the targets that validate. */
+  readonly validating: PairSet;
+  /** Targets and test pairs: what the models that retrieve must not have seen. */
+  readonly unlearnt: PairSet;
+}
+
+/**
+ * Replays the latest pairs of the training part against a bundle that has not seen them: what retrieval would have answered at
+ * each moment, described as the ranker will see it. Counters are that bundle's, as its popularity is. `shared`: parts that do
+ * not depend on interactions.
+ */
+export async function rankerExamples(
+  training: Training,
+  holdout: Holdout,
+  shared: Parts,
+): Promise<RankerExamples> {
+  const { data, config, limits, composition, progress, nowMs } = training;
+  const { catalogue } = data;
+  const random = new Random(config.seed);
+  const { targets, validating, unlearnt } = planned(training, holdout, random);
+  const counters = countersWithout(data, unlearnt);
+  const matrix = withoutPairs(holdout.train, unlearnt);
+  const parts = await learntParts({ matrix, counters, catalogue, nowMs }, config, progress);
+  const home = await mkdtemp(join(tmpdir(), 'millrace-train-'));
+  try {
+    const store = new BundleStore(join(home, 'bundles'));
+    const { version } = await publish({ ...training, store }, { ...shared, ...parts }, {});
+    await using retrieval = await composition.openRetrieval(home, version, counters);
+    const { candidates, negatives } = config.ranker;
+    const retrieve: Retrieve = (user, timeMs) => retrieval.retrieve(user, timeMs, candidates);
+    const maker = new ExampleMaker({ catalogue, retrieve, counters, random });
+    const train = new ExampleBuffer();
+    const validation = new ExampleBuffer();
+    let done = 0;
+    for (const moment of replay(data, targets, holdout.testPairs, limits)) {
+      if (validating.has(moment.user, moment.item)) await maker.add(moment, candidates, validation);
+      else await maker.add(moment, negatives, train);
+      progress('replaying the log', ++done, targets.length);
+    }
+    return { train: train.finish(), validation: validation.finish() };
+  } finally {
+    await rm(home, { recursive: true, force: true });
+  }
+}
+
+function planned({ data, config }: Training, { train, test }: Holdout, random: Random): Plan {
+  const { usersMax, heldOut, validationMax } = config.ranker;
+  const users = drawn([...data.users.keys()], usersMax, random);
+  const targets = latestPairs(train, users, heldOut);
+  const last = targets.filter(({ user }, i) => targets[i + 1]?.user !== user);
+  const itemCount = data.catalogue.size;
+  return {
+    targets,
+    validating: PairSet.of(drawn(last, validationMax, random), itemCount),
+    unlearnt: PairSet.of([...targets, ...test], itemCount),
+  };
+}

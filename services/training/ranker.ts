@@ -1,0 +1,92 @@
+import { MillraceError } from '../../common/errors.ts';
+import { FEATURE_SCHEMA_HASH } from '../../common/features/declarations.ts';
+import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
+import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
+import type { PointwiseModel, PointwiseOptions } from '../../common/models/pointwise.ts';
+import { RANKERS, type Ranker, type TrainConfig } from './config.ts';
+import type { GroupedExamples } from './examples.ts';
+import type { Progress } from './progress.ts';
+import type { RankerExamples } from './ranker-examples.ts';
+
+const CUT_OFF = 10;
+const PATIENCE = 4;
+
+const SETTINGS = {
+  logistic: { ...logisticDefaults, learningRate: 0.01, batchSize: 1024, epochs: 12 },
+  neural: { ...neuralDefaults, epochs: 10 },
+} satisfies Record<Ranker, PointwiseOptions>;
+
+export interface TrainedRanker {
+  readonly model: Ranker;
+  /** NDCG at 10 of each ranker tried, over the validation groups. */
+  readonly validation: Readonly<Partial<Record<Ranker, number>>>;
+  readonly onnx: Uint8Array;
+}
+
+/**
+ * Fits the rankers that the configuration allows, each with the epoch that ranks `validation` best, and answers the better one.
+ * Without validation groups it is logistic regression unless the configuration says otherwise.
+ */
+export async function trainRanker(
+  { train, validation }: RankerExamples,
+  { ranker, seed }: Pick<TrainConfig, 'ranker' | 'seed'>,
+  progress: Progress,
+): Promise<TrainedRanker> {
+  if (train.rows === 0) {
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      'the log is too small to learn a ranker from: no user took up an item that retrieval would have found from what they did before',
+    );
+  }
+  const blind = validation.groups.length < 2;
+  const models = ranker.model !== 'auto' ? [ranker.model] : blind ? (['logistic'] as const) : RANKERS;
+  let best: { model: Ranker; fitted: PointwiseModel; merit: number } | undefined;
+  const merits: Partial<Record<Ranker, number>> = {};
+  for (const model of models) {
+    const fitted = await fitModel(model, train, blind ? undefined : validation, seed, progress);
+    const { bestEpoch, history } = fitted.report;
+    const merit = history[bestEpoch - 1].metric ?? 0;
+    if (!blind) merits[model] = merit;
+    if (best === undefined || merit > best.merit) best = { model, fitted, merit };
+  }
+  const { model, fitted } = best as NonNullable<typeof best>;
+  return { model, validation: merits, onnx: fitted.onnx };
+}
+
+function fitModel(
+  model: Ranker,
+  train: GroupedExamples,
+  validation: GroupedExamples | undefined,
+  seed: number,
+  progress: Progress,
+): Promise<PointwiseModel> {
+  const options = {
+    seed,
+    featureSchemaHash: FEATURE_SCHEMA_HASH,
+    onProgress: ({ epoch }: { epoch: number }) => progress(`${model} ranker`, epoch, SETTINGS[model].epochs),
+    ...(validation && {
+      validation: {
+        examples: validation,
+        patience: PATIENCE,
+        metric: (scores: Float32Array) => meanNdcg(scores, validation),
+      },
+    }),
+  };
+  return model === 'logistic'
+    ? fitLogistic(train, { ...SETTINGS.logistic, ...options })
+    : fitNeural(train, { ...SETTINGS.neural, ...options });
+}
+
+/** Mean NDCG of groups that have one positive each; a candidate of equal score counts as better. */
+function meanNdcg(scores: Float32Array, { groups, labels }: GroupedExamples): number {
+  let sum = 0;
+  for (let group = 0; group + 1 < groups.length; group++) {
+    const end = groups[group + 1];
+    const positive = labels.indexOf(1, groups[group]);
+    let rank = 1;
+    for (let row = groups[group]; row < end; row++)
+      if (row !== positive && scores[row] >= scores[positive]) rank++;
+    if (rank <= CUT_OFF) sum += 1 / Math.log2(rank + 1);
+  }
+  return sum / (groups.length - 1);
+}

@@ -1,0 +1,37 @@
+import type { BundleStore } from '../../common/bundle/store.ts';
+import type { Candidates } from '../../common/columns.ts';
+import type { ItemCounters } from '../../common/features/item-counters.ts';
+import type { User } from '../../common/user-state.ts';
+import type { UserLimits } from '../../common/users/user-record.ts';
+import type { TrainConfig } from './config.ts';
+import type { LogData } from './dataset/from-log.ts';
+import type { Metrics } from './evaluation.ts';
+import type { Holdout } from './holdout.ts';
+import type { Progress } from './progress.ts';
+
+/** One run of the pipeline: what it learns from, how, and where the result goes. */
+export interface Training {
+  readonly data: LogData;
+  readonly config: TrainConfig;
+  /** Limits of users' states, as the features service has them. */
+  readonly limits: UserLimits;
+  readonly store: BundleStore;
+  readonly composition: Composition;
+  readonly progress: Progress;
+  /** Time of making; names the bundles. Milliseconds since the Unix epoch. */
+  readonly nowMs: number;
+}
+
+/** What the pipeline needs of the services, which training does not know. */
+export interface Composition {
+  /** Retrieval as it serves, on a bundle in the store under `home`, with live counters that stand still. */
+  openRetrieval(home: string, bundle: string, counters: ItemCounters): Promise<Retrieval>;
+  /** Measures the sources and the cascade on a published holdout bundle. */
+  evaluate(bundle: string, data: LogData, holdout: Holdout): Promise<Record<string, Metrics>>;
+}
+
+/** The candidates service on one bundle, without a server. */
+export interface Retrieval extends AsyncDisposable {
+  /** Candidates of all sources, or of one alone. */
+  retrieve(user: User, timeMs: number, limit: number, source?: string): Promise<Candidates>;
+}
