@@ -1,10 +1,11 @@
-import { afterAll, describe } from 'vitest';
+import { afterAll, describe, test } from 'vitest';
 import type { Contract, GeneratedService, Service } from '../../common/rpc/contract.ts';
 import { contracts } from '../../common/rpc/services.ts';
 import { createCandidates } from '../../services/candidates/server.ts';
 import { createFiltering } from '../../services/filtering/server.ts';
 import { createRanking } from '../../services/ranking/server.ts';
 import { createReranking } from '../../services/reranking/server.ts';
+import { FOREIGN_RANKERS, type ForeignRanker, missingFor, startForeign } from './foreign/start.ts';
 import { sameBits } from './same-bits.ts';
 import { candidatesRequests, candidatesSuite } from './suites/candidates.ts';
 import { featuresRequests, featuresSuite } from './suites/features.ts';
@@ -32,8 +33,10 @@ const SUITES: Readonly<Record<string, () => void>> = {
   logging: () => loggingSuite(theirs(contracts.logging)),
 };
 
-if (TARGET === undefined) await ownSuites();
-else {
+if (TARGET === undefined) {
+  await ownSuites();
+  for (const ranker of FOREIGN_RANKERS) await foreignSuite(ranker);
+} else {
   const suite = SUITES[STAGE ?? ''];
   if (suite === undefined) throw new Error(`STAGE is to be one of ${Object.keys(SUITES).join(', ')}`);
   suite();
@@ -41,9 +44,29 @@ else {
 
 /** The stage under TARGET. */
 function theirs<S extends GeneratedService>(contract: Contract<S>): Target<Service<S>> {
-  const target = foreignTarget(`${STAGE} at ${TARGET}`, TARGET as string, contract, world);
+  return foreign(`${STAGE} at ${TARGET}`, TARGET as string, contract);
+}
+
+function foreign<S extends GeneratedService>(
+  name: string,
+  address: string,
+  contract: Contract<S>,
+): Target<Service<S>> {
+  const target = foreignTarget(name, address, contract, world);
   closing.push(async () => target[Symbol.dispose]());
   return target;
+}
+
+/** A ranking stage that somebody else might have written. */
+async function foreignSuite(ranker: ForeignRanker): Promise<void> {
+  const missing = missingFor(ranker);
+  if (missing !== undefined) {
+    test(ranker, (context) => context.skip(missing));
+    return;
+  }
+  const started = await startForeign(ranker);
+  closing.push(() => started[Symbol.asyncDispose]());
+  rankingSuite(foreign(ranker, started.address, contracts.ranking));
 }
 
 /** Every service of this project, in memory and over a socket. */
