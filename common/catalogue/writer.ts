@@ -82,17 +82,22 @@ export function checkItem(item: Item, at: string): void {
     if (!/^[A-Za-z0-9-]{2,10}$/.test(region))
       throw fieldError(`${at}.regions`, `${JSON.stringify(region.slice(0, 20))} is not a region code`);
   }
-  const attributes = Object.entries(item.attributes);
-  if (attributes.length > ATTRIBUTES_MAX)
-    throw fieldError(`${at}.attributes`, `${attributes.length}; at most ${ATTRIBUTES_MAX}`);
-  for (const [name, { number }] of attributes) {
-    if (number !== undefined && !Number.isFinite(number))
-      throw fieldError(`${at}.attributes.${name}`, `${number} is not finite`);
-  }
+  checkAttributes(item.attributes, `${at}.attributes`);
   const { availableFromMs: from, availableUntilMs: until } = item;
   if (from < 0) throw fieldError(`${at}.available_from_ms`, `${from} is before 1970`);
   if (until !== 0 && until <= from)
     throw fieldError(`${at}.available_until_ms`, `${until} is not after available_from_ms`);
+}
+
+/** Refuses too many attributes and numbers that are not finite. */
+export function checkAttributes(attributes: Item['attributes'], field: string): void {
+  const entries = Object.entries(attributes);
+  if (entries.length > ATTRIBUTES_MAX)
+    throw fieldError(field, `${entries.length}; at most ${ATTRIBUTES_MAX}`);
+  for (const [name, { number }] of entries) {
+    if (number !== undefined && !Number.isFinite(number))
+      throw fieldError(`${field}.${name}`, `${number} is not finite`);
+  }
 }
 
 /** Refuses an id that is empty, too long or has control characters. */

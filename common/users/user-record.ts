@@ -80,6 +80,11 @@ export class UserRecord {
     }
   }
 
+  /** Distinct items seen. */
+  get seenCount(): number {
+    return this.#seenCount;
+  }
+
   /** Whether the item was seen, exactly. */
   hasSeen(ordinal: number): boolean {
     return this.#placeOf(ordinal) !== -1;

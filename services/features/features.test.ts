@@ -10,6 +10,7 @@ import { inMemory } from '../../common/rpc/memory.ts';
 import { RpcServer } from '../../common/rpc/server.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
+import { metrics } from '../../common/telemetry/metrics.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import { Item, type WatchCatalogueRequest } from '../../gen/millrace/features/v1/features.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -290,6 +291,49 @@ test('a user state reflects the log up to as_of, and a snapshot with the tail af
   await using world = await open(folder.home);
   const { state } = await world.features.getUserState({ userId: 'u', parts: [], asOf: 7 }, call());
   expect([[...decodeUser(state).items], [...decodeUser(state).hidden]]).toEqual([[3, 4], [4]]);
+});
+
+test('more text than a message holds reaches watchers in several, also after a restart, and comes in pages', async () => {
+  await using folder = await temporaryHome();
+  const text = 'a'.repeat(90_000);
+  const long = (from: number, to: number) => items(from, to).map((item) => ({ ...item, text }));
+  {
+    await using world = await open(folder.home);
+    for (let from = 0; from < 200; from += 40)
+      await world.features.upsertItems(upsert(long(from, from + 40)), call());
+    const watcher = watch(world.features, 0);
+    await expect.poll(() => watcher.catalogue.epoch, { timeout: 10_000 }).toBe(200);
+    watcher.stop();
+    await watcher.ended;
+  }
+  await using world = await open(folder.home);
+  const watcher = watch(world.features, 0);
+  await expect.poll(() => watcher.catalogue.epoch, { timeout: 10_000 }).toBe(200);
+  watcher.stop();
+  let ordinals: number[] = [];
+  for await (const page of world.features.snapshotCatalogue({}, call())) {
+    expect([page.epoch, page.size]).toEqual([200, 200]);
+    ordinals = [...ordinals, ...page.items.map(({ ordinal }) => ordinal)];
+  }
+  expect(ordinals).toEqual(Array.from({ length: 200 }, (_, ordinal) => ordinal));
+});
+
+test('the false-positive rate of the seen filters is measured', async () => {
+  await using folder = await temporaryHome();
+  await using world = await open(folder.home, {
+    MILLRACE__FEATURES__SEEN_EXACT_MAX: '0',
+    MILLRACE__FEATURES__SEEN_FALSE_POSITIVE_RATE: '0.5',
+  });
+  await world.features.upsertItems(upsert(items(0, 1_000)), call());
+  const users = Array.from({ length: 10 }, (_, user) => `u${user}`);
+  for (let round = 0; round < 64; round++) {
+    const events = users.map((user) => feedback(`${user}-${round}`, user, `i${round}`, Action.ACTION_VIEW));
+    const { endOffset: asOf } = await world.logging.append({ events }, call());
+    for (const userId of users) await world.features.getUserState({ userId, parts: [], asOf }, call());
+  }
+  const [{ value }] = (await metrics.seenFilterFalsePositiveRatio.get()).values;
+  expect(value).toBeGreaterThan(0.01);
+  expect(value).toBeLessThan(0.6);
 });
 
 test('item counters come whole first, then what changed', async () => {

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { bloomEngines } from '../../common/bloom/filter.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { checkId, itemChanges, upsertChanges } from '../../common/catalogue/writer.ts';
+import { checkAttributes, checkId, itemChanges, upsertChanges } from '../../common/catalogue/writer.ts';
 import { fieldError } from '../../common/errors.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -10,6 +10,7 @@ import { ResolvedItem } from '../../gen/millrace/features/v1/features.ts';
 import { featuresSchema, LIST_MAX, userLimits } from './config.ts';
 import { counterVersions } from './counter-stream.ts';
 import { FollowedFold } from './followed-fold.ts';
+import { itemBytesMax, MESSAGE_BYTES_MAX } from './item-bytes.ts';
 import { Snapshots } from './snapshots.ts';
 import { UserStates } from './user-states.ts';
 import { Writer } from './writer.ts';
@@ -34,7 +35,10 @@ export async function createFeatures(
     upsertUsers: async ({ users }, call) => {
       if (users.length === 0 || users.length > LIST_MAX)
         throw fieldError('users', `${users.length} users; 1 to ${LIST_MAX} are allowed`);
-      for (const [i, { id }] of users.entries()) checkId(id, `users[${i}].id`);
+      for (const [i, { id, attributes }] of users.entries()) {
+        checkId(id, `users[${i}].id`);
+        checkAttributes(attributes, `users[${i}].attributes`);
+      }
       return { offset: await writer.writeUsers(users, call) };
     },
     upsertItems: async ({ items, expectedEpoch }, call) => {
@@ -95,17 +99,24 @@ function resolvedItem(catalogue: Catalogue, ordinal: number | undefined): Resolv
   return catalogue.resolved(ordinal);
 }
 
+/** An item changed while the pages are sent may come in its later form; the changes after `epoch` make it so everywhere. */
 async function* cataloguePages(
   catalogue: Catalogue,
   signal: AbortSignal,
 ): ReturnType<FeaturesService['snapshotCatalogue']> {
   const { epoch, lineage, size } = catalogue;
   let items: ResolvedItem[] = [];
+  let bytes = 0;
   for (let ordinal = 0; ordinal < size && !signal.aborted; ordinal++) {
-    if (catalogue.item(ordinal) !== undefined) items.push(catalogue.resolved(ordinal));
-    if (items.length < SNAPSHOT_PAGE) continue;
-    yield { epoch, lineage, size, items };
-    items = [];
+    const item = catalogue.item(ordinal);
+    if (item === undefined) continue;
+    bytes += itemBytesMax(item);
+    if (items.length === SNAPSHOT_PAGE || bytes > MESSAGE_BYTES_MAX) {
+      yield { epoch, lineage, size, items };
+      items = [];
+      bytes = itemBytesMax(item);
+    }
+    items.push(catalogue.resolved(ordinal));
   }
   yield { epoch, lineage, size, items };
 }

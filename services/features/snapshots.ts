@@ -15,6 +15,7 @@ import { FeatureFold } from './stage.ts';
 
 const KIND = 'features-snapshot';
 const NAME = /^snapshot-(\d{16})-([0-9a-f]{16})\.bin$/;
+const UNFINISHED = '.tmp';
 const KEPT = 2;
 
 /** Snapshots of the fold in one folder, named by offset and hash. The two latest are kept. */
@@ -57,15 +58,21 @@ export class Snapshots {
     );
     await mkdir(this.#folder, { recursive: true });
     const name = `snapshot-${String(fold.offset).padStart(16, '0')}-${hashOf(bytes)}.bin`;
-    const temporary = join(this.#folder, `${name}.tmp`);
+    const temporary = join(this.#folder, `${name}${UNFINISHED}`);
     const file = await open(temporary, 'w');
     await file.writeFile(bytes);
     await file.sync();
     await file.close();
     await rename(temporary, join(this.#folder, name));
     await syncDirectory(this.#folder);
-    for (const old of (await this.#names()).slice(0, -KEPT))
-      await rm(join(this.#folder, old), { force: true });
+    await this.#clean();
+  }
+
+  /** Deletes what newer snapshots replace, and what a crash left half-written. */
+  async #clean(): Promise<void> {
+    const unfinished = (await readdir(this.#folder)).filter((file) => file.endsWith(UNFINISHED));
+    for (const file of [...unfinished, ...(await this.#names()).slice(0, -KEPT)])
+      await rm(join(this.#folder, file), { force: true });
   }
 
   #read(bytes: Buffer, name: string): FeatureFold {

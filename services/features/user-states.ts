@@ -62,11 +62,12 @@ export class UserStates {
     return fold.users.state(userId, fold.offset);
   }
 
-  /** Asks the filter for random items and compares with the exact record. */
+  /** Asks the filter for random items that the user has not seen; of no use where there are hardly any. */
   #measure({ id, seenFilter }: User): void {
     const { fold } = this.#followed;
     const record = fold.users.record(id);
-    if (record === undefined || seenFilter === undefined || fold.catalogue.size === 0) return;
+    if (record === undefined || seenFilter === undefined) return;
+    if (record.seenCount * 2 > fold.catalogue.size) return;
     const rate = measureBloomRate(
       seenFilter,
       (key) => record.hasSeen(key),

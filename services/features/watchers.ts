@@ -6,16 +6,21 @@ import type {
   WatchCatalogueRequest,
   WatchCatalogueResponse,
 } from '../../gen/millrace/features/v1/features.ts';
+import { itemBytesMax, MESSAGE_BYTES_MAX } from './item-bytes.ts';
 
 const RECENT_MAX = 20_000;
 const BATCH_MAX = 1_000;
 /** Changes of one batch for a watcher that is far behind. */
 const CATCH_UP_MAX = 5_000;
+const CHANGE_BYTES = 40;
 
 interface Watcher {
   readonly name: string;
   acknowledged: number;
+  /** It does not keep up: its stream ends. */
   dropped: boolean;
+  /** Its connection is lost. */
+  lost: boolean;
   /** Wakes the stream: there are changes, or it must end. */
   wake: () => void;
 }
@@ -102,6 +107,7 @@ export class Watchers {
       name: first.value.watcher,
       acknowledged: sent,
       dropped: false,
+      lost: false,
       wake: () => {},
     };
     const onAbort = (): void => watcher.wake();
@@ -111,14 +117,14 @@ export class Watchers {
     if (back !== -1) this.#absent.splice(back, 1);
     void this.#readAcknowledgements(watcher, incoming);
     try {
-      for (let greet = true; !signal.aborted && !watcher.dropped; greet = false) {
+      for (let greet = true; !signal.aborted && !watcher.dropped && !watcher.lost; greet = false) {
         const changes = this.#changesAfter(sent);
         sent = changes.at(-1)?.epoch ?? sent;
         if (greet || changes.length > 0) yield { changes, epoch: sent, lineage: this.#catalogue.lineage };
         else {
           await new Promise<void>((resolve) => {
             watcher.wake = resolve;
-            if (this.#catalogue.epoch > sent || signal.aborted || watcher.dropped) resolve();
+            if (this.#catalogue.epoch > sent || signal.aborted || watcher.dropped || watcher.lost) resolve();
           });
         }
       }
@@ -138,8 +144,9 @@ export class Watchers {
   #changesAfter(epoch: number): CatalogueChange[] {
     if (epoch >= this.#catalogue.epoch) return [];
     const oldest = this.#recent[0]?.epoch ?? Number.POSITIVE_INFINITY;
-    if (epoch + 1 >= oldest) return this.#recent.slice(epoch + 1 - oldest, epoch + 1 - oldest + BATCH_MAX);
-    return this.#catalogue.changesSince(epoch, CATCH_UP_MAX);
+    const from = epoch + 1 - oldest;
+    if (from >= 0) return oneMessage(this.#recent.slice(from, from + BATCH_MAX));
+    return oneMessage(this.#catalogue.changesSince(epoch, CATCH_UP_MAX));
   }
 
   async #readAcknowledgements(
@@ -152,7 +159,7 @@ export class Watchers {
         this.#expectProgress();
       }
     } catch {
-      watcher.dropped = true;
+      watcher.lost = true;
       watcher.wake();
     }
   }
@@ -175,4 +182,14 @@ export class Watchers {
     });
     done();
   }
+}
+
+/** As many of the changes as fit a message; those of one epoch stay together. */
+function oneMessage(changes: CatalogueChange[]): CatalogueChange[] {
+  let bytes = 0;
+  for (const [i, { epoch, upsert }] of changes.entries()) {
+    bytes += CHANGE_BYTES + itemBytesMax(upsert);
+    if (bytes > MESSAGE_BYTES_MAX && i > 0 && epoch !== changes[i - 1].epoch) return changes.slice(0, i);
+  }
+  return changes;
 }
