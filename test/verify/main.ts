@@ -1,0 +1,32 @@
+import { parseArgs } from 'node:util';
+import type { Proof } from './proof.ts';
+
+/** The proofs by name: what each promises, and where it is. */
+const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Proof> }>> = {
+  faults: {
+    promise:
+      'no answer is late, silent about a fault or unsafe, and no acknowledged event is lost, while stages die',
+    load: async () => (await import('./faults.ts')).verifyFaults,
+  },
+  trace: {
+    promise: 'the trace of one request shows every stage under the right parent, in one process and split',
+    load: async () => (await import('./trace.ts')).verifyTrace,
+  },
+};
+
+const { values, positionals } = parseArgs({
+  options: { short: { type: 'boolean', default: false } },
+  allowPositionals: true,
+});
+const [name = ''] = positionals;
+const proof = PROOFS[name];
+if (proof === undefined) {
+  if (name !== '') console.error(`There is no proof ${name}.`);
+  console.log('Usage: npm run verify -- NAME [--short]\n');
+  for (const [known, { promise }] of Object.entries(PROOFS)) console.log(`  ${known.padEnd(12)}${promise}`);
+  process.exit(name === '' ? 0 : 2);
+}
+const verify = await proof.load();
+const holds = await verify({ short: values.short, print: (line) => console.log(line) });
+console.log(holds ? `${name}: the promise holds` : `${name}: THE PROMISE IS BROKEN`);
+process.exit(holds ? 0 : 1);
