@@ -53,7 +53,7 @@ export const trainSchema = z.strictObject({
       /** Candidates retrieved for a moment. */
       candidates: z.number().int().min(1).max(10_000).default(500),
       /** Candidates not taken up that are learnt from for a moment, at most. */
-      negatives: z.number().int().min(1).max(10_000).default(100),
+      negatives: z.number().int().min(1).max(10_000).default(30),
       /** Moments, each a user's latest, that choose the model and its epoch, at most. */
       validationMax: z.number().int().min(1).default(1_000),
     })

@@ -9,11 +9,12 @@ import type { Progress } from './progress.ts';
 import type { RankerExamples } from './ranker-examples.ts';
 
 const CUT_OFF = 10;
-const PATIENCE = 4;
+const PATIENCE = 3;
 
+/** Chosen on MovieLens-100K by the validation moments; more epochs or examples gained nothing. */
 const SETTINGS = {
-  logistic: { ...logisticDefaults, learningRate: 0.01, batchSize: 1024, epochs: 12 },
-  neural: { ...neuralDefaults, epochs: 10 },
+  logistic: { ...logisticDefaults, learningRate: 0.01, batchSize: 1024, epochs: 8 },
+  neural: { ...neuralDefaults, batchSize: 512, epochs: 6 },
 } satisfies Record<Ranker, PointwiseOptions>;
 
 export interface TrainedRanker {

@@ -1,5 +1,7 @@
+import { existsSync } from 'node:fs';
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { CatalogueFold } from '../../../common/catalogue/fold.ts';
+import { MillraceError } from '../../../common/errors.ts';
 import { readEvents } from '../../../common/log/events.ts';
 import type { AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
@@ -31,8 +33,10 @@ export interface LogData {
   readonly endOffset: number;
 }
 
-/** Reads the log in `folder`, also beside the process that owns it, up to `untilOffset`, exclusive. */
+/** Reads the log in `folder`, also beside the process that owns it, up to `untilOffset`, exclusive. LOG_UNAVAILABLE if there is none. */
 export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFINITY): Promise<LogData> {
+  if (!existsSync(folder))
+    throw new MillraceError('LOG_UNAVAILABLE', `${folder}: there is no log; import a data set first`);
   const users = new IdTable();
   const profiles = new Map<string, Record<string, AttributeValue>>();
   const columns = new ColumnsBuilder();
