@@ -132,6 +132,13 @@ function refusalTests(target: Target<FeaturesService>): void {
     expect(items[0].item).toBeUndefined();
   });
 
+  test('a user without an id, and no users at all, are refused', async () => {
+    for (const users of [[], [User.fromPartial({ id: '' })]]) {
+      const answer = client.upsertUsers({ users }, call());
+      await expectRefusal(target, answer, Code.INVALID_ARGUMENT, 'FIELD_INVALID');
+    }
+  });
+
   test('ids that are not in the catalogue are NOT_FOUND, and no items at all INVALID_ARGUMENT', async () => {
     const itemIds = [freshId()];
     for (const answer of [
