@@ -21,13 +21,13 @@ export function missingFor(ranker: ForeignRanker): string | undefined {
   return status === 0 ? undefined : 'needs python3 with test/contract/foreign/requirements.txt installed';
 }
 
-/** Starts the stage as a process of its own on a free port; disposal kills it. */
+/** Starts the stage as a process of its own, by default on a free port; disposal kills it. */
 export async function startForeign(
   ranker: ForeignRanker,
-  ...more: readonly string[]
+  { address = '127.0.0.1:0', args: more = [] }: { address?: string; args?: readonly string[] } = {},
 ): Promise<AsyncDisposable & { readonly address: string }> {
   const [program, ...args] = COMMANDS[ranker];
-  const child = spawn(program, [...args, '127.0.0.1:0', ...more], { cwd: projectRoot });
+  const child = spawn(program, [...args, address, ...more], { cwd: projectRoot });
   const ended = new Promise<void>((resolve) => child.once('close', () => resolve()));
   let errors = '';
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
