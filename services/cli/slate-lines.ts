@@ -15,6 +15,7 @@ const REASON_NAMES: ReadonlyMap<DegradedReason, string> = new Map(
     name.replace('DEGRADED_REASON_', '').toLowerCase().replaceAll('_', ' '),
   ]),
 );
+const SHOWN = 'SHOWN';
 const RANK_COLUMN = /^retrieval\.(.+)\.rank$/;
 
 const ITEM_COLUMNS: readonly TableColumn[] = [
@@ -69,6 +70,7 @@ export function outcomesLine({ candidates }: ExplainResponse): string {
   const counts = new Map<string, number>();
   for (const { outcome } of candidates) counts.set(outcome, (counts.get(outcome) ?? 0) + 1);
   return [...counts]
+    .sort(([a], [b]) => Number(b === SHOWN) - Number(a === SHOWN))
     .map(([outcome, count]) => `${outcome.toLowerCase().replaceAll('_', ' ')} ${count}`)
     .join(' · ');
 }
