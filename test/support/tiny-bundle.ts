@@ -32,6 +32,8 @@ export interface TinyBundleOptions extends Partial<TinyWorldOptions> {
   readonly logOffset?: number;
   /** Width of the iALS vectors. Default 16. */
   readonly dim?: number;
+  /** Default: one made of `users`, `items` and `seed`. */
+  readonly world?: TinyWorld;
 }
 
 export interface TinyBundle extends TinyWorld {
@@ -48,7 +50,7 @@ type Parts = Partial<Record<Part, Uint8Array>>;
  */
 export async function makeTinyBundle(home: string, options: TinyBundleOptions = {}): Promise<TinyBundle> {
   const { users = 60, items = 100, seed = 1, version = 'tiny-1', logOffset = 0, dim = 16 } = options;
-  const world = makeTinyWorld({ users, items, seed });
+  const world = options.world ?? makeTinyWorld({ users, items, seed });
   const manifest = {
     version,
     createdMs: world.nowMs,

@@ -3,6 +3,7 @@ import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { batchName, changeEvents, upsertChanges } from '../../common/catalogue/writer.ts';
 import { encodeEvent } from '../../common/log/events.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
+import type { Item } from '../../gen/millrace/features/v1/features.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { makeTinyBundle, type TinyBundle, type TinyBundleOptions } from './tiny-bundle.ts';
@@ -14,8 +15,9 @@ import { makeTinyWorld, type TinyWorld } from './tiny-world.ts';
  */
 export async function makeTinyHome(home: string, options: TinyBundleOptions = {}): Promise<TinyBundle> {
   const { users = 60, items = 100, seed = 1 } = options;
-  const logOffset = await writeLog(join(home, 'log'), makeTinyWorld({ users, items, seed }));
-  return makeTinyBundle(home, { ...options, logOffset });
+  const world = options.world ?? makeTinyWorld({ users, items, seed });
+  const logOffset = await writeLog(join(home, 'log'), world);
+  return makeTinyBundle(home, { ...options, world, logOffset });
 }
 
 /** What each user did: pairs of ids of user and item. */
@@ -23,11 +25,22 @@ export function tinyPairs({ interactions }: TinyWorld): [string, string][] {
   return Array.from(interactions.users, (user, i) => [`user-${user}`, `item-${interactions.items[i]}`]);
 }
 
+const LISTED_AT_ONCE = 10_000;
+
 /** Answers the offset after the last event. */
 async function writeLog(folder: string, { catalogue, interactions }: TinyWorld): Promise<number> {
   await using log = await SegmentLog.open(folder);
-  const items = Array.from({ length: catalogue.size }, (_, ordinal) => catalogue.item(ordinal) as never);
-  const changes = upsertChanges(new Catalogue(catalogue.lineage), items);
+  const timeMs = interactions.times[0] ?? 0;
+  const listed = new Catalogue(catalogue.lineage);
+  while (listed.size < catalogue.size) {
+    const count = Math.min(LISTED_AT_ONCE, catalogue.size - listed.size);
+    const items = Array.from({ length: count }, (_, i) => catalogue.item(listed.size + i) as Item);
+    const changes = upsertChanges(listed, items);
+    await log.append(
+      changeEvents(changes, batchName(changes, listed.lineage, 'tiny'), timeMs).map(encodeEvent),
+    );
+    for (const change of changes) listed.apply(change);
+  }
   const history = Array.from(interactions.users, (user, i) =>
     Event.fromPartial({
       eventId: `history-${i}`,
@@ -40,8 +53,7 @@ async function writeLog(folder: string, { catalogue, interactions }: TinyWorld):
       },
     }),
   );
-  const timeMs = interactions.times[0] ?? 0;
-  const listing = changeEvents(changes, batchName(changes, catalogue.lineage, 'tiny'), timeMs);
-  await log.append([...listing, ...history].map(encodeEvent));
+  for (let at = 0; at < history.length; at += LISTED_AT_ONCE)
+    await log.append(history.slice(at, at + LISTED_AT_ONCE).map(encodeEvent));
   return log.endOffset;
 }

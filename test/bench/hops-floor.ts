@@ -1,0 +1,49 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { projectRoot } from '../../common/root.ts';
+import { freeAddresses, type ServiceAddresses } from '../support/processes.ts';
+import { type HopName, methodOf } from './hops.ts';
+import { PlainClient } from './plain-client.ts';
+
+/** The processes of `hops-floor.worker.ts`, laid out like the services. Disposal kills them. */
+export class HopsFloor implements AsyncDisposable {
+  readonly addresses: ServiceAddresses;
+  readonly #children: readonly ChildProcess[];
+
+  private constructor(addresses: ServiceAddresses, children: readonly ChildProcess[]) {
+    this.addresses = addresses;
+    this.#children = children;
+  }
+
+  /** `recordings`: a file of the `Recordings` of the hops named, serialised by node:v8. */
+  static async start(recordings: string, names: readonly HopName[]): Promise<HopsFloor> {
+    const addresses = await freeAddresses();
+    const worker = join(projectRoot, 'dist/hops-floor.worker.js');
+    const children = names.map((name) =>
+      spawn(process.execPath, [worker, name, recordings, JSON.stringify(addresses)], {
+        stdio: ['ignore', 'ignore', 'inherit'],
+      }),
+    );
+    const floor = new HopsFloor(addresses, children);
+    for (const name of names) {
+      const client = new PlainClient(addresses[name], methodOf(name));
+      await client.ready();
+      client.close();
+    }
+    return floor;
+  }
+
+  get pids(): number[] {
+    return this.#children.map(({ pid }) => pid as number);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(
+      this.#children.map((child) => {
+        const ended = new Promise((resolve) => child.once('close', resolve));
+        child.kill('SIGKILL');
+        return ended;
+      }),
+    );
+  }
+}

@@ -1,0 +1,142 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Part } from '../../common/bundle/manifest.ts';
+import type { Bundle } from '../../common/bundle/store.ts';
+import { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { ItemColumns } from '../../common/features/item-columns.ts';
+import { ItemCounters } from '../../common/features/item-counters.ts';
+import { SegmentLog } from '../../common/log/segment-log.ts';
+import { decodeIals } from '../../common/models/ials.ts';
+import { Scorer } from '../../common/onnx/scorer.ts';
+import { rootCall } from '../../common/rpc/call.ts';
+import { decodeUser } from '../../common/user-state.ts';
+import { candidatesSchema } from '../../services/candidates/config.ts';
+import { openSources } from '../../services/candidates/sources/table.ts';
+import { RetrieveStage } from '../../services/candidates/stage.ts';
+import { filteringSchema } from '../../services/filtering/config.ts';
+import { FilterStage } from '../../services/filtering/stage.ts';
+import { loggingSchema } from '../../services/logging/config.ts';
+import { EventLog } from '../../services/logging/stage.ts';
+import { RankStage } from '../../services/ranking/stage.ts';
+import { policyOf, rerankingSchema } from '../../services/reranking/config.ts';
+import { RuledItems, SlateStage } from '../../services/reranking/stage.ts';
+import type { StageInputs } from './record.ts';
+
+/** The work of one stage for request n, columns in and columns out. */
+export type StageWork = (number: number) => unknown;
+
+/**
+ * The stages' own work as functions, on the inputs that were recorded: no transport, no columns to encode, no user state to
+ * decode, no orchestration. The features service's is a look into a map and is left out. `append` takes several decision
+ * records at once, as the log does.
+ */
+export async function openPureWork(
+  bundle: Bundle,
+  inputs: StageInputs,
+): Promise<
+  {
+    stages: Record<string, StageWork>;
+    append: (from: number, to: number) => Promise<unknown>;
+  } & AsyncDisposable
+> {
+  const catalogue = Catalogue.read(await bundle.read(Part.catalogue));
+  const counters = await bundle.decoded(Part.counters, ItemCounters.read);
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-log-'));
+  const segments = await SegmentLog.open(folder);
+  const events = await EventLog.open(segments, loggingSchema.parse({}));
+  const append = (from: number, to: number): Promise<unknown> =>
+    events.append(
+      Array.from({ length: to - from }, (_, i) => ({
+        ...inputs.logging[(from + i) % inputs.logging.length],
+        eventId: `decision-${from + i}`,
+      })),
+    );
+  const stages = {
+    candidates: await retrieval(bundle, catalogue, inputs.candidates),
+    filtering: filtering(catalogue, inputs.filtering),
+    ranking: await ranking(bundle, catalogue, counters, inputs.ranking),
+    reranking: await reranking(bundle, catalogue, inputs.reranking),
+  };
+  return {
+    stages,
+    append,
+    [Symbol.asyncDispose]: async () => {
+      await segments.close();
+      await rm(folder, { recursive: true });
+    },
+  };
+}
+
+async function retrieval(
+  bundle: Bundle,
+  catalogue: Catalogue,
+  requests: StageInputs['candidates'],
+): Promise<StageWork> {
+  const noLive = { current: undefined, onVersion: () => () => {} };
+  const config = candidatesSchema.parse({});
+  const stage = new RetrieveStage(
+    await openSources({ bundle, catalogue, counters: noLive, config }),
+    catalogue,
+  );
+  const inputs = requests.map(({ context, limit }) => ({
+    user: decodeUser(context.userState),
+    seeds: undefined,
+    timeMs: context.timeMs,
+    limit,
+    names: [],
+    quality: 1,
+  }));
+  const call = rootCall();
+  return (n) => stage.retrieve(inputs[n % inputs.length], call);
+}
+
+function filtering(catalogue: Catalogue, requests: StageInputs['filtering']): StageWork {
+  const stage = new FilterStage(catalogue, filteringSchema.parse({}).engine);
+  const inputs = requests.map(({ context, candidates, excluded }) => {
+    const { hidden, seen, seenFilter: seenOlder } = decodeUser(context.userState);
+    const { timeMs: nowMs, region } = context;
+    return {
+      items: candidates.items,
+      context: { nowMs, region, excluded: excluded.items, hidden, seen, seenOlder },
+    };
+  });
+  return (n) => {
+    const { items, context } = inputs[n % inputs.length];
+    return stage.filter(items, context);
+  };
+}
+
+async function ranking(
+  bundle: Bundle,
+  catalogue: Catalogue,
+  counters: ItemCounters,
+  requests: StageInputs['ranking'],
+): Promise<StageWork> {
+  const expected = { width: FEATURES.length, featureSchemaHash: FEATURE_SCHEMA_HASH };
+  const scorer = await Scorer.open(await bundle.read(Part.ranker), expected);
+  const stage = new RankStage(new ItemColumns(catalogue), scorer);
+  const inputs = requests.map(({ context, candidates }) => ({
+    candidates,
+    user: decodeUser(context.userState),
+    timeMs: context.timeMs,
+    counters,
+  }));
+  return (n) => stage.rank(inputs[n % inputs.length]);
+}
+
+async function reranking(
+  bundle: Bundle,
+  catalogue: Catalogue,
+  requests: StageInputs['reranking'],
+): Promise<StageWork> {
+  const { itemFactors, options } = await bundle.decoded(Part.ials, decodeIals);
+  const config = rerankingSchema.parse({});
+  const policy = policyOf(config, bundle.manifest.settings.reranking ?? {});
+  const stage = new SlateStage(new RuledItems(catalogue, [], () => {}), policy, itemFactors, options.dim);
+  return (n) => {
+    const { candidates, context, limit } = requests[n % requests.length];
+    return stage.choose(candidates, context, context.timeMs, limit);
+  };
+}
