@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
+import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
 import { recencySchema } from '../../common/models/recency.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
@@ -26,6 +27,24 @@ export const trainSchema = z.strictObject({
       foldInSteps: z.number().int().min(1).max(100).default(ialsDefaults.foldInSteps),
       recency: recencySchema.default(ialsDefaults.recency),
       foldInRecency: recencySchema.default(ialsDefaults.foldInRecency),
+    })
+    .prefault({}),
+  itemToItem: z
+    .strictObject({
+      neighbours: z.number().int().min(1).max(10_000).default(itemToItemDefaults.neighbours),
+      shrinkage: z.number().nonnegative().default(itemToItemDefaults.shrinkage),
+      distanceHalfLife: z.number().positive().default(itemToItemDefaults.distanceHalfLife),
+      backwardWeight: z.number().min(0).max(1).default(itemToItemDefaults.backwardWeight),
+      distanceMax: z.number().int().min(1).max(10_000).default(itemToItemDefaults.distanceMax),
+      recency: recencySchema.default(itemToItemDefaults.recency),
+    })
+    .prefault({}),
+  tuning: z
+    .strictObject({
+      /** Whether the recency of histories is chosen on validation, starting from the configured one. */
+      enabled: z.boolean().default(true),
+      /** Users that choose, at most. */
+      usersMax: z.number().int().min(1).default(1_000),
     })
     .prefault({}),
   popularity: z

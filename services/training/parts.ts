@@ -48,7 +48,7 @@ export async function learntParts(
   const ials = fitIals(matrix, { ...config.ials, seed: config.seed }, (done) =>
     progress('iALS', done, sweeps),
   );
-  const itemToItem = fitItemToItem(matrix);
+  const itemToItem = fitItemToItem(matrix, config.itemToItem);
   const { halfLifeDays } = config.popularity;
   const popularity = fitPopularity(matrix, {
     halfLifeMs: halfLifeDays === undefined ? Number.POSITIVE_INFINITY : halfLifeDays * DAY_MS,

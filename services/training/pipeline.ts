@@ -8,15 +8,18 @@ import { trainRanker } from './ranker.ts';
 import { rankerExamples } from './ranker-examples.ts';
 import { countersWithout } from './replay.ts';
 import type { Training } from './training.ts';
+import { tuned } from './tuning.ts';
 
 /**
  * Learns a bundle from the log and publishes it, with the metrics of a holdout bundle that was learnt alike from all but each
  * user's last positive. In the end the sources learn from all of the log; the ranker is the one that was measured.
  */
-export async function train(training: Training): Promise<Manifest> {
-  const { data, config, composition, progress } = training;
+export async function train(configured: Training): Promise<Manifest> {
+  const { data, composition, progress } = configured;
   const shared = catalogueParts(data.catalogue);
-  const holdout = holdOut(data, config);
+  const holdout = holdOut(data, configured.config);
+  const config = tuned(holdout, configured.config, progress);
+  const training = { ...configured, config };
 
   const examples = await rankerExamples(training, holdout, shared);
   const ranker = await trainRanker(examples, config, progress);
