@@ -4,11 +4,13 @@ import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
-import { SECTIONS } from '../../common/service.ts';
+import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { trainSchema } from '../training/config.ts';
 import { readLog } from '../training/dataset/from-log.ts';
+import type { Metrics } from '../training/evaluation.ts';
 import { holdOut } from '../training/holdout.ts';
+import type { Progress } from '../training/progress.ts';
 import { metricsTable } from './metrics-table.ts';
 import { evaluateBundle } from './offline/composition.ts';
 import { ProgressBars } from './progress-bar.ts';
@@ -30,18 +32,26 @@ export function evaluateCommand(): Command {
 async function runEvaluate(flags: Flags): Promise<void> {
   const config = new ConfigSource();
   config.checkSections(SECTIONS);
-  const { version, logOffset, settings } = await holdoutOf(config.home, flags.bundle);
-  const bars = new ProgressBars();
-  const data = await readLog(join(config.home, 'log'), logOffset);
-  const holdout = holdOut(data, trainSchema.parse(settings.train));
   const environment = { config, log: createLogger('evaluate') };
-  const metrics = await evaluateBundle(environment, version, data, holdout, bars.progress).finally(() =>
-    bars.end(),
-  );
+  const bars = new ProgressBars();
+  const metrics = await evaluate(environment, flags.bundle, bars.progress).finally(() => bars.end());
   if (!flags.json) process.stdout.write(`${metricsTable(metrics)}\n`);
   else
     for (const [model, values] of Object.entries(metrics))
       process.stdout.write(`${JSON.stringify({ model, ...values })}\n`);
+}
+
+/** Metrics of the holdout bundle of `named`, or of the champion, on the log as it was when they were made. */
+export async function evaluate(
+  environment: Environment,
+  named?: string,
+  progress: Progress = () => {},
+): Promise<Record<string, Metrics>> {
+  const { home } = environment.config;
+  const { version, logOffset, settings } = await holdoutOf(home, named);
+  const data = await readLog(join(home, 'log'), logOffset);
+  const holdout = holdOut(data, trainSchema.parse(settings.train));
+  return evaluateBundle(environment, version, data, holdout, progress);
 }
 
 /** The manifest of the holdout bundle that belongs to the bundle named, or to the champion. */

@@ -6,6 +6,7 @@ import { parseColumnMap } from '../training/import/columns.ts';
 import { readDataset } from '../training/import/dataset.ts';
 import { ImportError, type ImportReport } from '../training/import/report.ts';
 import { checkItemRow, importIntoLog, type LogImport } from '../training/import/to-log.ts';
+import type { Progress } from '../training/progress.ts';
 import { ProgressBars } from './progress-bar.ts';
 
 interface Flags {
@@ -37,8 +38,20 @@ export function importCommand(): Command {
 }
 
 async function runImport(path: string, flags: Flags): Promise<void> {
-  const folder = join(new ConfigSource().home, 'log');
+  const { home } = new ConfigSource();
   const bars = new ProgressBars();
+  const { done, report } = await importFiles(path, flags, home, bars.progress).finally(() => bars.end());
+  printBadRows(report);
+  process.stdout.write(`${summary(done, report, home)}\n`);
+}
+
+/** Imports the files into the log under `home`. Throws `ImportError` where a file or a flag is at fault, or every row. */
+export async function importFiles(
+  path: string,
+  flags: Flags,
+  home: string,
+  progress: Progress = () => {},
+): Promise<{ done: LogImport; report: ImportReport }> {
   const dataset = await readDataset(path, {
     items: flags.items,
     users: flags.users,
@@ -47,19 +60,16 @@ async function runImport(path: string, flags: Flags): Promise<void> {
     strict: flags.strict,
     actionOf: actionTranslator(flags.actions),
     checkItem: checkItemRow,
-    onProgress: ({ bytesRead, bytesTotal }) => bars.progress('reading', bytesRead, bytesTotal),
-  }).finally(() => bars.end());
+    onProgress: ({ bytesRead, bytesTotal }) => progress('reading', bytesRead, bytesTotal),
+  });
   const { report } = dataset;
-  printBadRows(report);
+  if (report.rows === 0) throw new ImportError(`${path}: there are no rows`);
   if (report.rows === report.bad) {
-    throw new ImportError(
-      report.rows === 0 ? `${path}: there are no rows` : `${path}: all ${report.rows} rows are bad`,
-    );
+    const { file, line, reason } = report.firstBad[0];
+    throw new ImportError(`${path}: all ${report.rows} rows are bad; the first, ${file}:${line}: ${reason}`);
   }
-  const done = await importIntoLog(folder, dataset, (events, total) =>
-    bars.progress('writing', events, total),
-  ).finally(() => bars.end());
-  process.stdout.write(`${summary(done, report, folder)}\n`);
+  const writing = (events: number, total: number): void => progress('writing', events, total);
+  return { done: await importIntoLog(join(home, 'log'), dataset, writing), report };
 }
 
 /** Names of actions in the file to Millrace's; undefined for what is neither. */
@@ -82,8 +92,8 @@ function printBadRows({ rows, bad, firstBad }: ImportReport): void {
   for (const { file, line, reason } of firstBad) process.stderr.write(`  ${file}:${line}: ${reason}\n`);
 }
 
-function summary(done: LogImport, { rows, bad }: ImportReport, folder: string): string {
-  if (!done.imported) return `nothing new: ${folder} holds this data set already`;
+function summary(done: LogImport, { rows, bad }: ImportReport, home: string): string {
+  if (!done.imported) return `nothing new: the log in ${home} holds this data set already`;
   const counts = `${done.items} items, ${done.users} users and ${done.interactions} interactions`;
-  return `${counts} from ${rows} rows (${bad} bad) are in ${folder} from offset ${done.firstOffset}`;
+  return `${counts} from ${rows} rows (${bad} bad) are in the log of ${home} from offset ${done.firstOffset}`;
 }

@@ -69,17 +69,13 @@ export async function trainAndPublish(
   as: Flags['as'] = 'champion',
 ): Promise<Manifest> {
   const store = new BundleStore(join(environment.config.home, 'bundles'));
+  if (as === 'challenger' && (await store.live()) === undefined)
+    throw new MillraceError('CONFIG_INVALID', 'there is no champion to challenge; train one first');
   const manifest = await learn(environment, environment, settings, progress);
+  const live = await store.live();
   if (as === 'champion') await store.promote(manifest.version);
-  if (as === 'challenger') {
-    const live = await store.live();
-    if (live === undefined)
-      throw new MillraceError(
-        'CONFIG_INVALID',
-        `bundle ${manifest.version} has no champion to challenge yet`,
-      );
+  else if (as === 'challenger' && live !== undefined)
     await store.setLive({ ...live, challenger: manifest.version });
-  }
   return manifest;
 }
 

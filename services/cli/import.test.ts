@@ -1,0 +1,101 @@
+import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SegmentLog } from '../../common/log/segment-log.ts';
+import { runCli, startCli } from '../../test/support/cli.ts';
+import { importFiles } from './import.ts';
+
+let home = '';
+beforeEach(async () => {
+  home = await mkdtemp(join(tmpdir(), 'cli-import-'));
+});
+afterEach(() => rm(home, { recursive: true }));
+
+async function file(name: string, lines: readonly string[]): Promise<string> {
+  const path = join(home, name);
+  await writeFile(path, lines.join('\n'));
+  return path;
+}
+
+async function logLength(): Promise<number> {
+  await using reader = await SegmentLog.openReadOnly(join(home, 'log'));
+  return reader.endOffset;
+}
+
+describe('importFiles', () => {
+  it('reports bad rows by file, line and reason, and imports the others once', async () => {
+    const path = await file('e.csv', [
+      'user_id,item_id,action,timestamp',
+      'u,a,view,10',
+      'u,b,teleport,11',
+      'u,,view,12',
+      'u,c,buy,13',
+    ]);
+    const first = await importFiles(path, { actions: 'buy=purchase' }, home);
+    expect(first.report).toEqual({
+      rows: 4,
+      bad: 2,
+      firstBad: [
+        { file: path, line: 3, reason: "action: 'teleport' is not known" },
+        { file: path, line: 4, reason: 'item: empty' },
+      ],
+    });
+    expect(first.done).toMatchObject({ items: 2, interactions: 2 });
+    expect(await logLength()).toBe(4);
+    const { done } = await importFiles(path, { actions: 'buy=purchase' }, home);
+    expect([done.imported, await logLength()]).toEqual([false, 4]);
+  });
+
+  it('fails, writing nothing, where all rows are bad, at the first bad row if strict, and on an unknown action', async () => {
+    const header = 'user_id,item_id,timestamp';
+    const bad = await file('bad.csv', [header, 'u,,10', 'u,a,never']);
+    await expect(importFiles(bad, {}, home)).rejects.toThrow('all 2 rows are bad');
+    const empty = await file('empty.csv', [header]);
+    await expect(importFiles(empty, {}, home)).rejects.toThrow('no rows');
+    const mixed = await file('mixed.csv', [header, 'u,a,1', 'u,,2']);
+    await expect(importFiles(mixed, { strict: true }, home)).rejects.toThrow(`${mixed}:3: item: empty`);
+    await expect(importFiles(mixed, { actions: 'a=b' }, home)).rejects.toThrow("'a=b' is not name=action");
+    expect(await readdir(home)).not.toContain('log');
+  });
+});
+
+describe('millrace import', () => {
+  it('killed while it writes leaves nothing, and the next import takes all', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const rows = Array.from({ length: 150_000 }, (_, i) => `u${i % 1000},i${i % 777},${1_000_000 + i}`);
+    const path = await file('large.csv', ['user_id,item_id,timestamp', ...rows]);
+    const { child, result } = startCli(['import', path], home);
+    await untilStaged(join(home, 'log'));
+    child.kill('SIGKILL');
+    expect((await result).code).toBe(null);
+    expect(await logLength()).toBe(0);
+    await importFiles(path, {}, home);
+    expect(await logLength()).toBe(777 + 150_000);
+    expect((await readdir(join(home, 'log'))).filter((name) => name.endsWith('.staged'))).toEqual([]);
+  });
+
+  it('ends with one line and code 1 where the log belongs to a running process', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const path = await file('one.csv', ['user_id,item_id,timestamp', 'u,a,1']);
+    await using _owner = await SegmentLog.open(join(home, 'log'));
+    const { code, stdout, stderr } = await runCli(['import', path], home);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toMatch(new RegExp(`^millrace: .* process ${process.pid}\n$`));
+  });
+});
+
+const TIMEOUT_MS = 120_000;
+
+/** Resolves when an import has begun to write its segment. */
+async function untilStaged(folder: string): Promise<void> {
+  for (;;) {
+    const names = await readdir(folder).catch(() => []);
+    const staged = names.find((name) => name.endsWith('.staged'));
+    const size = staged === undefined ? 0 : (await stat(join(folder, staged))).size;
+    if (size > 0) return;
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+}

@@ -1,0 +1,137 @@
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Manifest, Part } from '../../common/bundle/manifest.ts';
+import { BundleStore } from '../../common/bundle/store.ts';
+import { u32Of } from '../../common/columns.ts';
+import { ConfigSource } from '../../common/config.ts';
+import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { ItemCounters } from '../../common/features/item-counters.ts';
+import { Scorer } from '../../common/onnx/scorer.ts';
+import { Random } from '../../common/random.ts';
+import type { Environment } from '../../common/service.ts';
+import { createLogger } from '../../common/telemetry/log.ts';
+import { trainSchema } from '../training/config.ts';
+import { evaluate } from './evaluate.ts';
+import { importFiles } from './import.ts';
+import { trainAndPublish } from './train.ts';
+
+const TIMEOUT_MS = 180_000;
+const USERS = 120;
+const ITEMS = 90;
+const GROUPS = 3;
+const PER_USER = 14;
+
+let home = '';
+let store: BundleStore;
+let environment: Environment;
+
+/** People of three tastes, each with items of their own and a few of everybody's. */
+async function writeWorld(folder: string): Promise<void> {
+  const random = new Random(5);
+  const rows = ['user_id:token\titem_id:token\trating:float\ttimestamp:float'];
+  for (let user = 0; user < USERS; user++) {
+    const taken = new Set<number>();
+    while (taken.size < PER_USER) {
+      const own = random.next() < 0.9;
+      const item = own ? (user % GROUPS) + GROUPS * random.int(ITEMS / GROUPS) : random.int(ITEMS);
+      if (taken.has(item)) continue;
+      taken.add(item);
+      rows.push(`u${user}\ti${item}\t4\t${1_000_000 + taken.size * 1_000 + user}`);
+    }
+  }
+  const items = Array.from({ length: ITEMS }, (_, item) => `i${item}\tFilm ${item}\tgenre${item % GROUPS}`);
+  await writeFile(join(folder, 'tiny.inter'), rows.join('\n'));
+  await writeFile(
+    join(folder, 'tiny.item'),
+    ['item_id:token\ttitle:token_seq\tclass:token_seq', ...items].join('\n'),
+  );
+}
+
+const train = (as?: 'champion' | 'challenger' | 'none'): Promise<Manifest> =>
+  trainAndPublish(environment, trainSchema.parse({}), () => {}, as);
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), 'cli-train-'));
+  environment = { config: new ConfigSource({ MILLRACE_HOME: home }), log: createLogger('test') };
+  store = new BundleStore(join(home, 'bundles'));
+  const folder = join(home, 'tiny');
+  await mkdir(folder);
+  await writeWorld(folder);
+  await importFiles(folder, {}, home);
+});
+afterAll(() => rm(home, { recursive: true }));
+
+describe('trainAndPublish', () => {
+  it(
+    'publishes a whole bundle, makes it champion, and learns the same parts from the same log',
+    async () => {
+      const first = await train();
+      expect((await store.live())?.champion).toBe(first.version);
+      await expectWhole(first);
+      const again = await train('challenger');
+      expect(again.parts).toEqual(first.parts);
+      expect(again.metrics).toEqual(first.metrics);
+      expect(again.version > first.version).toBe(true);
+      expect(await store.live()).toEqual({ champion: first.version, challenger: again.version });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'is measured again, to the same figures, by evaluate',
+    async () => {
+      const { metrics } = await store.manifest((await store.live())?.champion ?? '');
+      expect(await evaluate(environment)).toEqual(metrics);
+      const [cascade, shuffled, popularity] = ['cascade', 'cascade-shuffled', 'popularity'].map(
+        (model) => metrics[model]['ndcg@10'],
+      );
+      expect(cascade).toBeGreaterThan(shuffled);
+      expect(cascade).toBeGreaterThan(popularity);
+    },
+    TIMEOUT_MS,
+  );
+
+  it('says what is missing where there is nothing to learn from', async () => {
+    const empty = await mkdtemp(join(tmpdir(), 'cli-empty-'));
+    try {
+      const bare = { ...environment, config: environment.config.at(empty) };
+      await expect(trainAndPublish(bare, trainSchema.parse({}), () => {})).rejects.toThrow(
+        'import a data set first',
+      );
+      await expect(evaluate(bare)).rejects.toThrow('no bundle is live');
+      expect(await readdir(empty)).toEqual([]);
+    } finally {
+      await rm(empty, { recursive: true });
+    }
+  });
+});
+
+async function expectWhole(manifest: Manifest): Promise<void> {
+  expect(Object.keys(manifest.parts).sort()).toEqual(
+    Object.values(Part)
+      .filter((part) => part !== Part.ialsIndex)
+      .sort(),
+  );
+  expect(Object.keys(manifest.metrics)).toEqual([
+    'popularity',
+    'ials',
+    'item-to-item',
+    'bm25',
+    'cascade',
+    'cascade-shuffled',
+  ]);
+  expect(manifest.logOffset).toBe(ITEMS + USERS * PER_USER);
+  const bundle = await store.open(manifest.version);
+  const holdout = await store.open(manifest.holdout);
+  const sum = (values: Float32Array): number => values.reduce((total, value) => total + value, 0);
+  expect(sum(ItemCounters.read(await bundle.read(Part.counters)).positive)).toBe(USERS * PER_USER);
+  expect(sum(ItemCounters.read(await holdout.read(Part.counters)).positive)).toBe(USERS * (PER_USER - 1));
+  expect(new Set(u32Of(await bundle.read(Part.fallback))).size).toBe(ITEMS);
+  await using scorer = await Scorer.open(await bundle.read(Part.ranker), {
+    width: FEATURES.length,
+    featureSchemaHash: FEATURE_SCHEMA_HASH,
+  });
+  expect(scorer.width).toBe(FEATURES.length);
+}
