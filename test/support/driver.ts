@@ -12,7 +12,6 @@ import { ExactTruth } from './exact-truth.ts';
 
 const LIMIT = 10;
 const CONCURRENCY = 8;
-const FEEDBACK_TIMEOUT_MS = 1_000;
 const ACTIONS = [Action.ACTION_CLICK, Action.ACTION_VIEW, Action.ACTION_HIDE] as const;
 const STAGES = ['features', 'candidates', 'filtering', 'ranking', 'reranking', 'guard'] as const;
 const REASON_PREFIX = 'DEGRADED_REASON_';
@@ -24,7 +23,7 @@ export interface DriverOptions {
   readonly door: OrchestratorService;
   readonly users: readonly string[];
   readonly random: Random;
-  /** The deadline that the driver sets for a recommendation, milliseconds. */
+  /** The deadline that the driver sets for each call, milliseconds. */
   readonly deadlineMs: number;
 }
 
@@ -136,8 +135,9 @@ export class Driver {
       const response = await this.#options.door.recommend(request, call);
       tally.latenciesMs.push(performance.now() - startedAt);
       this.#last.set(userId, response);
+      const pastUnknown = response.degraded.includes(DegradedReason.DEGRADED_REASON_SEEN_UNCHECKED);
       const ids = response.items.map(({ itemId }) => itemId);
-      tally.violations.push(...this.truth.faults(ids, forbidden), ...formFaults(response));
+      tally.violations.push(...this.truth.faults(ids, forbidden, pastUnknown), ...formFaults(response));
       if (silenceForbidden && this.#expected.degraded && response.degraded.length === 0)
         tally.violations.push('DEGRADED_UNSAID');
       note(tally, response);
@@ -188,7 +188,7 @@ export class Driver {
 
   /** Throws what the front door answers. */
   async #send(events: FeedbackEvent[]): Promise<void> {
-    await this.#options.door.recordFeedback({ events }, rootCall({ timeoutMs: FEEDBACK_TIMEOUT_MS }));
+    await this.#options.door.recordFeedback({ events }, rootCall({ timeoutMs: this.#options.deadlineMs }));
     for (const { eventId, userId, itemId, action } of events) {
       this.acknowledged.add(eventId);
       this.truth.acted(userId, itemId, action === Action.ACTION_HIDE);

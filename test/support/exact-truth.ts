@@ -14,6 +14,7 @@ export interface Forbidden {
 export class ExactTruth {
   #now = 0;
   readonly #acted = new Map<string, Map<string, { at: number; hidden: boolean }>>();
+  readonly #past = new Map<string, Set<string>>();
   readonly #gone = new Map<string, { at: number; why: string }>();
 
   /** The place of a request that is sent now among the facts. */
@@ -28,13 +29,22 @@ export class ExactTruth {
     this.#acted.set(userId, items);
   }
 
+  /** A person did something with an item before the system was started. */
+  did(userId: string, itemId: string): void {
+    const items = this.#past.get(userId) ?? new Set();
+    this.#past.set(userId, items.add(itemId));
+  }
+
   /** A block (`BLOCKED`) or a deletion (`DELETED`) was acknowledged. */
   gone(itemId: string, why: string): void {
     if (!this.#gone.has(itemId)) this.#gone.set(itemId, { at: ++this.#now, why });
   }
 
-  /** What is wrong with an answer's items, one text a fault. */
-  faults(itemIds: readonly string[], { userId, asOf, excluded }: Forbidden): string[] {
+  /**
+   * What is wrong with an answer's items, one text a fault. `pastUnknown`: the answer says that what the user saw is unchecked,
+   * which excuses only what was done before the system was started.
+   */
+  faults(itemIds: readonly string[], { userId, asOf, excluded }: Forbidden, pastUnknown: boolean): string[] {
     const faults: string[] = [];
     const listed = new Set<string>();
     for (const itemId of itemIds) {
@@ -45,6 +55,8 @@ export class ExactTruth {
       if (gone !== undefined && gone.at <= asOf) faults.push(`${gone.why} ${itemId}`);
       if (acted !== undefined && acted.at <= asOf)
         faults.push(`${acted.hidden ? 'HIDDEN' : 'SEEN'} ${itemId} for ${userId}`);
+      if (!pastUnknown && this.#past.get(userId)?.has(itemId))
+        faults.push(`SEEN BEFORE ${itemId} for ${userId}`);
       listed.add(itemId);
     }
     return faults;

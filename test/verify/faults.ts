@@ -91,7 +91,7 @@ class FaultRun {
       deadlineMs: this.#deadlineMs,
     });
     this.#driver = driver;
-    for (const [userId, itemId] of tinyPairs(this.#world)) driver.truth.acted(userId, itemId, false);
+    for (const [userId, itemId] of tinyPairs(this.#world)) driver.truth.did(userId, itemId);
     let blocked = 0;
     const block = async (): Promise<void> => {
       const itemIds = [`item-${blocked++}`];

@@ -8,6 +8,11 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
       'no answer is late, silent about a fault or unsafe, and no acknowledged event is lost, while stages die',
     load: async () => (await import('./faults.ts')).verifyFaults,
   },
+  catalogue: {
+    promise:
+      'blocked items are gone and new ones found at once, under load, with the same ordinals everywhere',
+    load: async () => (await import('./catalogue.ts')).verifyCatalogue,
+  },
   trace: {
     promise: 'the trace of one request shows every stage under the right parent, in one process and split',
     load: async () => (await import('./trace.ts')).verifyTrace,
