@@ -10,6 +10,8 @@ import { itemBytesMax, MESSAGE_BYTES_MAX } from './item-bytes.ts';
 
 const RECENT_MAX = 20_000;
 const BATCH_MAX = 1_000;
+/** A watcher whose connection is lost is back in less, if it is alive: its retry and the channel's longest backoff. */
+const RETURN_MS = 1_000;
 /** Changes of one batch for a watcher that is far behind. */
 const CATCH_UP_MAX = 5_000;
 const CHANGE_BYTES = 40;
@@ -65,7 +67,7 @@ export class Watchers {
 
   /**
    * Answers when every watcher has acknowledged the epoch. One that does not in time is disconnected; one whose connection was
-   * lost has the same time to come back.
+   * lost is given a moment to come back.
    */
   async untilAcknowledged(epoch: number): Promise<void> {
     const until = Date.now() + this.#ackTimeoutMs;
@@ -137,7 +139,7 @@ export class Watchers {
   }
 
   #awaitReturn(name: string): void {
-    this.#absent.push({ name, untilMs: Date.now() + this.#ackTimeoutMs });
+    this.#absent.push({ name, untilMs: Date.now() + RETURN_MS });
   }
 
   /** A batch of changes after the epoch: the recent ones as they were, else what has become of the items. */
