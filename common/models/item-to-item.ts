@@ -26,7 +26,7 @@ export interface ItemToItemOptions {
 }
 
 /** Chosen on MovieLens-100K as `ialsDefaults`; the shrinkage is above the best (0), which would trust single pairs. */
-const itemToItemDefaults: ItemToItemOptions = {
+export const itemToItemDefaults: ItemToItemOptions = {
   neighbours: 200,
   shrinkage: 2,
   distanceHalfLife: 3,
