@@ -1,25 +1,26 @@
 import { Command } from 'commander';
 import { asMillraceError } from '../../common/errors.ts';
 import { projectVersion } from '../../common/root.ts';
-import { askCommand } from './ask.ts';
-import { bundlesCommand } from './bundles.ts';
-import { demoCommand } from './demo.ts';
-import { evaluateCommand } from './evaluate.ts';
-import { importCommand } from './import.ts';
-import { serveCommand } from './serve.ts';
-import { trainCommand } from './train.ts';
+
+/** Every command; loaded only when it runs, or when the help names them all. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  import: async () => (await import('./import.ts')).importCommand(),
+  train: async () => (await import('./train.ts')).trainCommand(),
+  evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
+  bundles: async () => (await import('./bundles.ts')).bundlesCommand(),
+  serve: async () => (await import('./serve.ts')).serveCommand(),
+  ask: async () => (await import('./ask.ts')).askCommand(),
+  demo: async () => (await import('./demo.ts')).demoCommand(),
+};
 
 const program = new Command('millrace')
   .description('Millrace: a multi-stage recommender. State is kept in MILLRACE_HOME (default ./.millrace).')
   .version(projectVersion)
-  .showHelpAfterError('(--help says more)')
-  .addCommand(importCommand())
-  .addCommand(trainCommand())
-  .addCommand(evaluateCommand())
-  .addCommand(bundlesCommand())
-  .addCommand(serveCommand())
-  .addCommand(askCommand())
-  .addCommand(demoCommand());
+  .showHelpAfterError('(--help says more)');
+
+const { [process.argv[2]]: chosen } = COMMANDS;
+for (const load of chosen === undefined ? Object.values(COMMANDS) : [chosen])
+  program.addCommand(await load());
 
 try {
   await program.parseAsync();
