@@ -5,11 +5,13 @@ import { STAGES } from './config.ts';
 /** Divides what is left of a request's time: a stage gets its share of the shares still to come. */
 export class Budget {
   readonly #call: Call;
+  readonly #deadlineMs: number;
   readonly #reserveMs: number;
   readonly #shares: OrchestratorConfig['shares'];
 
   constructor(call: Call, config: Pick<OrchestratorConfig, 'deadlineMs' | 'reserveMs' | 'shares'>) {
     this.#call = within(call, config.deadlineMs);
+    this.#deadlineMs = config.deadlineMs;
     this.#reserveMs = config.reserveMs;
     this.#shares = config.shares;
   }
@@ -19,6 +21,13 @@ export class Budget {
     let toCome = 0;
     for (let i = STAGES.indexOf(stage); i < STAGES.length; i++) toCome += this.#shares[STAGES[i]];
     return ((remainingMs(this.#call) - this.#reserveMs) * this.#shares[stage]) / toCome;
+  }
+
+  /** What the stage may take, or would get of a whole deadline if the caller left less: what its pace is judged by. */
+  paceMs(stage: StageName): number {
+    let all = 0;
+    for (const name of STAGES) all += this.#shares[name];
+    return Math.max(this.shareMs(stage), ((this.#deadlineMs - this.#reserveMs) * this.#shares[stage]) / all);
   }
 
   /** The call with the stage's share as its deadline. */
@@ -49,9 +58,9 @@ export class Quality {
     return this.#value;
   }
 
-  /** Takes note that the stage needed `tookMs` of the `shareMs` that it had. */
-  observe(tookMs: number, shareMs: number): void {
-    if (tookMs > SLOW_SHARE * shareMs) this.#value = Math.max(this.#min, this.#value * SHED_FACTOR);
-    else if (tookMs < CALM_SHARE * shareMs) this.#value = Math.min(1, this.#value + RECOVERY_STEP);
+  /** Takes note that the stage needed `tookMs` where `paceMs` is what it may take. */
+  observe(tookMs: number, paceMs: number): void {
+    if (tookMs > SLOW_SHARE * paceMs) this.#value = Math.max(this.#min, this.#value * SHED_FACTOR);
+    else if (tookMs < CALM_SHARE * paceMs) this.#value = Math.min(1, this.#value + RECOVERY_STEP);
   }
 }

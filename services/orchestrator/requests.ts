@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { checkId } from '../../common/catalogue/writer.ts';
 import { fieldError } from '../../common/errors.ts';
 import type { ClientContext, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
@@ -7,7 +8,6 @@ import type { OrchestratorConfig } from './config.ts';
 import type { Query } from './run.ts';
 import type { Tokens } from './tokens.ts';
 
-const ID_BYTES_MAX = 256;
 const SEEDS_MAX = 100;
 const EXCLUDED_MAX = 10_000;
 const CONTEXT_CHARS_MAX = 64;
@@ -37,9 +37,7 @@ export function recommendQuery(
 }
 
 export function checkedId(field: string, id: string): string {
-  const bytes = Buffer.byteLength(id);
-  if (bytes === 0) throw fieldError(field, 'is empty');
-  if (bytes > ID_BYTES_MAX) throw fieldError(field, `${bytes} bytes; at most ${ID_BYTES_MAX}`);
+  checkId(id, field);
   return id;
 }
 

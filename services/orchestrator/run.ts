@@ -129,6 +129,7 @@ export class CascadeRun {
     work: (call: Call) => Promise<R>,
   ): Promise<R | undefined> {
     const shareMs = this.#budget.shareMs(stage);
+    const paceMs = this.#budget.paceMs(stage);
     const quality = this.world.quality[stage];
     const startedAt = performance.now();
     try {
@@ -142,7 +143,7 @@ export class CascadeRun {
       this.degrade(stage, reasonOf(asMillraceError(thrown)));
       return undefined;
     } finally {
-      quality.observe(performance.now() - startedAt, shareMs);
+      quality.observe(performance.now() - startedAt, paceMs);
       metrics.qualityRatio.set({ stage }, quality.value);
     }
   }
