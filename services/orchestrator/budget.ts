@@ -39,7 +39,7 @@ export class Budget {
 const SLOW_SHARE = 0.6;
 const CALM_SHARE = 0.3;
 const SHED_FACTOR = 0.8;
-const RECOVERY_STEP = 0.02;
+const RECOVERY_STEP = 0.05;
 
 /**
  * The quality factor of one stage: the share of its usual work that it should do. It falls by a fifth whenever the stage takes

@@ -63,11 +63,18 @@ export class Routes {
     });
   }
 
-  /** Loads what is live and follows `live.json`. `changed` is told whether requests can be answered. */
-  start(pollMs: number, changed: (serving: boolean) => void): void {
+  /**
+   * Loads what is live and follows `live.json`. `warmUp` is called with a bundle before it goes live, `changed` is told whether
+   * requests can be answered.
+   */
+  start(
+    pollMs: number,
+    warmUp: (version: string) => Promise<void>,
+    changed: (serving: boolean) => void,
+  ): void {
     const loop = async (): Promise<void> => {
       while (!this.#stopping.signal.aborted) {
-        await this.#follow().catch((error) =>
+        await this.#follow(warmUp).catch((error) =>
           this.#log.error({ err: error }, 'bundles could not be followed'),
         );
         changed(this.#live !== undefined);
@@ -92,13 +99,16 @@ export class Routes {
     return { bundle: loaded ? named : champion, variant: variant.name, substituted: !loaded };
   }
 
-  async #follow(): Promise<void> {
+  async #follow(warmUp: (version: string) => Promise<void>): Promise<void> {
     const wanted = await this.#store.live();
     if (wanted === undefined) return;
     for (const version of versionsOf(wanted)) await this.#bringUp(version);
     if (!this.host.isReady(wanted.champion)) return;
     const everywhere = this.#announced.has(wanted.champion);
-    if (this.#live === undefined || everywhere) this.#switchTo(wanted);
+    if (this.#live === undefined || everywhere) {
+      if (this.#live?.champion !== wanted.champion) await warmUp(wanted.champion);
+      this.#switchTo(wanted);
+    }
     await this.#bringDown();
   }
 

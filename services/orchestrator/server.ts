@@ -6,7 +6,7 @@ import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { systemClock } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
-import type { Call } from '../../common/rpc/call.ts';
+import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
 import { RemovalReason } from '../../gen/millrace/filtering/v1/filtering.ts';
@@ -19,7 +19,7 @@ import type {
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { Quality } from './budget.ts';
 import { cascade } from './cascade.ts';
-import { type OrchestratorConfig, orchestratorSchema, type StageName } from './config.ts';
+import { type OrchestratorConfig, orchestratorSchema, STAGES, type StageName } from './config.ts';
 import { decisionEvent, firingTexts, scoresOf } from './decision.ts';
 import { recordFeedback } from './feedback.ts';
 import { RecentUsers } from './recent-users.ts';
@@ -54,7 +54,8 @@ export async function createOrchestrator(
   return {
     implementation,
     services: [served(contracts.orchestrator, implementation)],
-    watchServing: (changed) => routes.start(config.bundlePollMs, changed),
+    watchServing: (changed) =>
+      routes.start(config.bundlePollMs, (version) => implementation.warmUp(version), changed),
     close: async () => {
       await routes.stop();
       await recorder.close();
@@ -82,22 +83,25 @@ interface Parts {
   readonly tokens: Tokens;
 }
 
+function newQuality({ qualityMin }: OrchestratorConfig): World['quality'] {
+  return Object.fromEntries(STAGES.map((stage) => [stage, new Quality(qualityMin)])) as Record<
+    StageName,
+    Quality
+  >;
+}
+
+const WARM_UP_REQUESTS = 50;
+const WARM_UP_MS_MAX = 3_000;
+
 class FrontDoor implements OrchestratorService {
   readonly #parts: Parts;
   readonly #recentUsers: RecentUsers;
-  readonly #quality: Record<StageName, Quality>;
+  readonly #quality: World['quality'];
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#recentUsers = new RecentUsers(parts.config);
-    const quality = (): Quality => new Quality(parts.config.qualityMin);
-    this.#quality = {
-      features: quality(),
-      candidates: quality(),
-      filtering: quality(),
-      ranking: quality(),
-      reranking: quality(),
-    };
+    this.#quality = newQuality(parts.config);
   }
 
   async recommend(request: RecommendRequest, call: Call): Promise<RecommendResponse> {
@@ -171,6 +175,28 @@ class FrontDoor implements OrchestratorService {
       nowMs: systemClock.nowMs(),
     };
     return recordFeedback(events, world, call);
+  }
+
+  /** Runs requests that nobody sees, so that the first real one does not pay for compilation and cold caches. */
+  async warmUp(bundle: string): Promise<void> {
+    const { config, peers, catalogue: replica, routes } = this.#parts;
+    const { catalogue } = replica;
+    const untilMs = performance.now() + WARM_UP_MS_MAX;
+    for (let i = 0; i < WARM_UP_REQUESTS && performance.now() < untilMs; i++) {
+      await routes.host.use(bundle, ({ items: fallback }) => {
+        const context = contextOf(undefined, { bundle, variant: '' }, systemClock.nowMs());
+        const seeds = fallback.slice(i, i + 1 + (i % 5));
+        const query: Query = { userId: '', context, limit: config.limitDefault, seeds, excluded: seeds };
+        const world: World = {
+          config,
+          catalogue,
+          recentUsers: this.#recentUsers,
+          quality: newQuality(config),
+          fallback,
+        };
+        return cascade(query, world, peers, rootCall());
+      });
+    }
   }
 
   #answer(
