@@ -21,7 +21,7 @@ export const addressesSchema = z.strictObject({
 });
 export type ServiceName = keyof z.infer<typeof addressesSchema>;
 
-export const telemetrySchema = z.strictObject({
+const telemetrySchema = z.strictObject({
   /** OTLP/HTTP traces endpoint. Absent: no spans are recorded. */
   otlpUrl: z.url().optional(),
   /** Port of Prometheus' `/metrics`; 0 takes a free one. Absent: none is served. */

@@ -43,7 +43,6 @@ describe('layers', () => {
 
   it.each([
     ['services/ranking/stage.ts', '../filtering/stage.ts', 'services/ranking imports another service'],
-    ['services/ranking/server.test.ts', '../filtering/stage.ts', 'services/ranking imports another service'],
     ['services/ranking/stage.ts', '../training/fit.ts', 'services/ranking imports another service'],
     ['services/ranking/stage.ts', '../../deploy/all-in-one.ts', 'a service imports deploy/all-in-one.ts'],
     ['services/ranking/stage.ts', '@grpc/grpc-js', 'stage.ts imports @grpc/grpc-js'],

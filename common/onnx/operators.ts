@@ -264,7 +264,7 @@ export function logSoftmax(x: Value, axis: number, name?: string): Value {
 }
 
 /** The shape of `x` as int64; a constant where it is static. */
-export function shapeOf(x: Value): Value {
+function shapeOf(x: Value): Value {
   const dimensions = x.shape.filter((dimension) => typeof dimension === 'number');
   if (dimensions.length === x.shape.length) return x.graph.integers(dimensions);
   return x.graph.node('Shape', x.graph.nodeName('Shape'), [x], { type: 'int64', shape: [x.shape.length] });
@@ -281,7 +281,7 @@ export function expandLike(x: Value, like: Value): Value {
 }
 
 /** Zeros in the shape of `like`. */
-export function zerosLike(like: Value): Value {
+function zerosLike(like: Value): Value {
   const { graph } = like;
   const output = { type: 'float32' as const, shape: like.shape };
   return graph.node('ConstantOfShape', graph.nodeName('ConstantOfShape'), [shapeOf(like)], output);

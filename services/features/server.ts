@@ -33,12 +33,7 @@ export async function createFeatures(
   const implementation: FeaturesService = {
     getUserState: (request, call) => states.get(request, call),
     upsertUsers: async ({ users }, call) => {
-      if (users.length === 0 || users.length > LIST_MAX)
-        throw fieldError('users', `${users.length} users; 1 to ${LIST_MAX} are allowed`);
-      for (const [i, { id, attributes }] of users.entries()) {
-        checkId(id, `users[${i}].id`);
-        checkAttributes(attributes, `users[${i}].attributes`);
-      }
+      checkUsers(users);
       return { offset: await writer.writeUsers(users, call) };
     },
     upsertItems: async ({ items, expectedEpoch }, call) => {
@@ -88,6 +83,15 @@ export async function createFeatures(
     watchServing: (changed) => followed.start(changed),
     close: () => followed.close(),
   };
+}
+
+function checkUsers(users: readonly User[]): void {
+  if (users.length === 0 || users.length > LIST_MAX)
+    throw fieldError('users', `${users.length} users; 1 to ${LIST_MAX} are allowed`);
+  for (const [i, { id, attributes }] of users.entries()) {
+    checkId(id, `users[${i}].id`);
+    checkAttributes(attributes, `users[${i}].attributes`);
+  }
 }
 
 function epochOf({ epoch }: { epoch: number }): { epoch: number } {
