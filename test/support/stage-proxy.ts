@@ -17,8 +17,8 @@ import { toServiceError } from '../../common/rpc/status.ts';
 
 /** What a stand-in does to the answers of one stage. */
 export interface Fault {
-  /** Answers these bytes instead of the stage's own. */
-  readonly corrupt?: (answer: Buffer) => Buffer;
+  /** Answers these bytes instead of the stage's own, made from those and the request's. */
+  readonly corrupt?: (answer: Buffer, request: Buffer) => Buffer;
   /** Waits before it answers, milliseconds. */
   readonly delayMs?: number;
   /** Answers this error. */
@@ -113,7 +113,7 @@ function unary(client: Client, path: string, faultNow: () => Fault): unknown {
       forwarded(call.metadata),
       { deadline: call.getDeadline() },
       (fault: ServiceError | null, answer?: Buffer) =>
-        fault ? done(fault) : done(null, corrupt(answer as Buffer)),
+        fault ? done(fault) : done(null, corrupt(answer as Buffer, call.request)),
     );
   };
 }
