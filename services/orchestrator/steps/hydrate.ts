@@ -1,3 +1,4 @@
+import { MillraceError } from '../../../common/errors.ts';
 import { anonymousUser, decodeUser, type User } from '../../../common/user-state.ts';
 import { DegradedReason } from '../../../gen/millrace/type/v1/type.ts';
 import type { CascadeRun } from '../run.ts';
@@ -17,7 +18,7 @@ export async function hydrate(run: CascadeRun): Promise<Hydrated> {
   const { recentUsers } = run.world;
   const response = await run.attempt('features', async (call) => {
     const { state, offset } = await run.peers.features.getUserState({ userId, parts: [], asOf: 0 }, call);
-    return { user: decodeUser(state), state, offset, status: undefined };
+    return { user: checkedUser(state), state, offset, status: undefined };
   });
   if (response !== undefined && recentUsers.keep(userId, response.state, response.offset)) return response;
   const cached = recentUsers.state(userId);
@@ -31,4 +32,12 @@ export async function hydrate(run: CascadeRun): Promise<Hydrated> {
     DegradedReason.DEGRADED_REASON_SEEN_UNCHECKED,
   );
   return { user: anonymousUser, state: NO_STATE };
+}
+
+function checkedUser(state: Uint8Array): User {
+  try {
+    return decodeUser(state);
+  } catch (cause) {
+    throw new MillraceError('RESPONSE_INVALID', `state: ${(cause as Error).message}`, { cause });
+  }
 }
