@@ -6,7 +6,7 @@ import { checkAttributes, checkId, itemChanges, upsertChanges } from '../../comm
 import { fieldError } from '../../common/errors.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
-import { ResolvedItem } from '../../gen/millrace/features/v1/features.ts';
+import { ResolvedItem, type User } from '../../gen/millrace/features/v1/features.ts';
 import { featuresSchema, LIST_MAX, userLimits } from './config.ts';
 import { counterVersions } from './counter-stream.ts';
 import { FollowedFold } from './followed-fold.ts';
