@@ -9,8 +9,8 @@ import { asMillraceError } from '../../common/errors.ts';
 import { Random } from '../../common/random.ts';
 import { startDemo } from '../../services/cli/demo/running.ts';
 import { Steps } from '../../services/cli/demo/steps.ts';
+import { DEMO_USERS } from '../../services/cli/demo/world.ts';
 import { tableLines } from '../../services/cli/table.ts';
-import { demoAudience } from '../../services/simulator/parameters.ts';
 import { readLog } from '../../services/training/dataset/from-log.ts';
 import { findGhz, HOW_TO_GET_GHZ, type LoadResult, runGhz } from './ghz.ts';
 import { drawnData, readScenario, scenarioNames } from './scenario.ts';
@@ -42,7 +42,7 @@ const program = new Command('load')
     'a running front door whose log is in MILLRACE_HOME (default: a demo world)',
   )
   .option('-z, --duration <time>', 'of each scenario, as 30s (default: what its file says)', ghzDuration)
-  .option('--users <n>', 'people of the demo world', Number, demoAudience.userCount)
+  .option('--users <n>', 'people of the demo world', Number, DEMO_USERS)
   .option('--json <file>', 'where the summary is kept (default: $MILLRACE_HOME/load/<time>.json)')
   .showHelpAfterError('(--help says more)')
   .action(load);

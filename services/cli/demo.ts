@@ -3,12 +3,12 @@ import pc from 'picocolors';
 import { rootCall } from '../../common/rpc/call.ts';
 import { addressesSchema } from '../../common/service.ts';
 import { RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
-import { demoAudience } from '../simulator/parameters.ts';
 import { hintLines } from './demo/hints.ts';
 import { demoPeople, type Person } from './demo/people.ts';
 import { type Demo, startDemo } from './demo/running.ts';
 import { Steps } from './demo/steps.ts';
 import { traceLines } from './demo/trace.ts';
+import { DEMO_USERS } from './demo/world.ts';
 import { FrontDoor } from './front-door.ts';
 import { degradedLine, explainedLines, outcomesLine } from './slate-lines.ts';
 
@@ -29,15 +29,15 @@ export function demoCommand(): Command {
   return new Command('demo')
     .description('make a world of films and people, train on it, serve it, and show what it recommends')
     .option('--once', 'end after showing instead of serving until Ctrl-C')
-    .option('--users <n>', 'how many people the world has', userCount, demoAudience.userCount)
+    .option('--users <n>', 'how many people the world has', userCount, DEMO_USERS)
     .action(demo);
 }
 
 async function demo({ once = false, users }: DemoOptions): Promise<void> {
-  const interrupted = untilSignal();
   print(pc.bold('\nMillrace'), pc.dim('a multi-stage recommender, from nothing to an answer\n'));
   const steps = new Steps();
   await using running = await startDemo(steps, users);
+  const interrupted = untilSignal();
   const { features } = addressesSchema.parse({});
   using door = new FrontDoor({ orchestrator: running.address, features });
   const people = demoPeople(running.world);
@@ -45,9 +45,10 @@ async function demo({ once = false, users }: DemoOptions): Promise<void> {
   await showTrace(door, running, people);
   print(pc.dim(`\n${steps.seconds.toFixed(1)} s in all. State: ${running.home} (removed at the end)\n`));
   for (const line of hintLines(running.address, people[2].id)) print(line);
-  if (once) return;
-  print(pc.dim('\nServing until Ctrl-C.'));
-  await interrupted;
+  if (!once) {
+    print(pc.dim('\nServing until Ctrl-C.'));
+    await interrupted;
+  }
 }
 
 async function showPerson(door: FrontDoor, { id, kind, past }: Person): Promise<void> {

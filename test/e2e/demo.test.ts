@@ -17,7 +17,7 @@ test(
     expect(stderr).toBe('');
 
     expect(stdout).toMatch(/✓ 3,201 films, 100 simulated people, [\d,]+ events in the log +[\d.]+ s\n/);
-    expect(stdout).toMatch(/✓ bundle \S+ is live: .+ s\n/);
+    expect(stdout).toMatch(/✓ bundle \S+ \(NDCG@10 0\.\d+; popularity 0\.\d+\) +[\d.]+ s\n/);
     const address = /front door at (127\.0\.0\.1:\d+)/.exec(stdout)?.[1] ?? 'nowhere';
 
     for (const kind of ['newcomer', 'light', 'heavy']) {

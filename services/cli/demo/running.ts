@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,9 +15,13 @@ import { SpanKeeper } from './trace.ts';
 import { type DemoWorld, makeDemoWorld, writeDemoWorld } from './world.ts';
 
 const LIVE_TIMEOUT_MS = 30_000;
-/** Users that the ranker's examples come from and that the bundle is measured on: enough for three good digits in seconds. */
+/** Users that the ranker's examples come from and that the bundle is measured on: enough in a minute's time. */
 const RANKER_USERS = 600;
-const MEASURED_USERS = 300;
+const MEASURED_USERS = 500;
+
+const ENDING = ['SIGINT', 'SIGTERM'] as const;
+/** What shells answer for a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
 
 /** The demo's world, trained on and served in this process. */
 export interface Demo extends AsyncDisposable {
@@ -28,11 +33,19 @@ export interface Demo extends AsyncDisposable {
   readonly spans: SpanKeeper;
 }
 
-/** Makes the world in a fresh folder, trains, publishes and serves. Disposal stops it and removes the folder. */
+/**
+ * Makes the world in a fresh folder, trains, publishes and serves. Disposal stops it and removes the folder; a signal before
+ * that removes it and ends the process.
+ */
 export async function startDemo(steps: Steps, userCount: number): Promise<Demo> {
   process.env.MILLRACE_LOG_LEVEL ??= 'warn';
   const home = await mkdtemp(join(tmpdir(), 'millrace-demo-'));
-  const remove = (): Promise<void> => rm(home, { recursive: true, force: true });
+  const remove = (): void => rmSync(home, { recursive: true, force: true });
+  const abandon = (): never => {
+    remove();
+    process.exit(INTERRUPTED);
+  };
+  for (const signal of ENDING) process.once(signal, abandon);
   try {
     const port = await portFor(new ConfigSource());
     const config = new ConfigSource({
@@ -57,8 +70,10 @@ export async function startDemo(steps: Steps, userCount: number): Promise<Demo> 
       [Symbol.asyncDispose]: () => running.stop().finally(remove),
     };
   } catch (error) {
-    await remove();
+    remove();
     throw error;
+  } finally {
+    for (const signal of ENDING) process.off(signal, abandon);
   }
 }
 
@@ -88,7 +103,7 @@ function train(steps: Steps, config: ConfigSource): Promise<Manifest> {
     (report) => trainAndPublish({ config, log: createLogger('train') }, settings, report),
     ({ version, metrics }) => {
       const ndcg = (model: string): string => metrics[model]?.['ndcg@10']?.toFixed(3) ?? '–';
-      return `bundle ${version} is live: NDCG@10 ${ndcg('cascade')}, popularity ${ndcg('popularity')}`;
+      return `bundle ${version} (NDCG@10 ${ndcg('cascade')}; popularity ${ndcg('popularity')})`;
     },
   );
 }

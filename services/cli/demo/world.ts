@@ -9,6 +9,11 @@ import { demoAudience } from '../../simulator/parameters.ts';
 import { importIntoLog } from '../../training/import/to-log.ts';
 
 const DAY_MS = 86_400_000;
+/** People of decided taste: with the simulator's own scale a thousand of them would show little but popularity. */
+const TASTE_SCALE = 12;
+
+/** How many people the world has unless told otherwise: enough to learn from, few enough for a minute on two cores. */
+export const DEMO_USERS = 1_000;
 
 /** The demo's films and people, and what the people did so far. */
 export interface DemoWorld {
@@ -19,7 +24,11 @@ export interface DemoWorld {
 /** Draws the audience and what it did in the days up to today. */
 export function makeDemoWorld(userCount: number): DemoWorld {
   const today = Math.floor(systemClock.nowMs() / DAY_MS) * DAY_MS;
-  const audience = new Audience(readFilms(), { userCount, startMs: today - demoAudience.spanDays * DAY_MS });
+  const audience = new Audience(readFilms(), {
+    userCount,
+    startMs: today - demoAudience.spanDays * DAY_MS,
+    organicTasteScale: TASTE_SCALE,
+  });
   return { audience, events: bootstrapLog(audience) };
 }
 
