@@ -87,7 +87,8 @@ export class Candidates {
   }
 
   /** The rows named, in the order named. */
-  take(rows: ArrayLike<number>): Candidates {
+  take(named: ArrayLike<number>): Candidates {
+    const rows = named instanceof Uint32Array ? named : Uint32Array.from(named);
     const items = new Uint32Array(rows.length);
     for (let i = 0; i < rows.length; i++) items[i] = this.items[rows[i]];
     const columns = new Map<string, Float32Array>();

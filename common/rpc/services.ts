@@ -30,10 +30,10 @@ function checkUnbounded(candidates: Candidates, name: string): void {
 }
 
 function checkSubset(of: Candidates, items: Uint32Array, field: string): void {
-  const known = new Set(of.items);
-  for (const item of items) {
-    if (!known.delete(item)) throw invalid(`${field}: item ${item} was not in the request, or stands twice`);
-  }
+  const missing = new Set(items);
+  if (missing.size !== items.length) throw invalid(`${field}: an item stands twice`);
+  for (const item of of.items) if (missing.delete(item) && missing.size === 0) return;
+  for (const item of missing) throw invalid(`${field}: item ${item} was not in the request`);
 }
 
 /** The contracts of all services; the checks are what a client refuses as RESPONSE_INVALID on either transport. */

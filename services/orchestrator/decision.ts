@@ -1,7 +1,7 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { type Candidates, Columns } from '../../common/columns.ts';
+import { type Candidates, Columns, rankColumn } from '../../common/columns.ts';
 import { hash32, Random } from '../../common/random.ts';
-import { type Decision, Event } from '../../gen/millrace/logging/v1/logging.ts';
+import type { Decision, Event } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Query, Slate } from './run.ts';
 
 /**
@@ -15,7 +15,7 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
   const sampled = new Random(hash32(context.requestId)).shuffle(others).slice(0, sampleSize);
   const propensity = slate.items.columns.get(Columns.propensity);
   const ids = (ordinals: Uint32Array): string[] => Array.from(ordinals, (ordinal) => catalogue.idOf(ordinal));
-  return Event.fromPartial({
+  return {
     eventId: `decision-${context.requestId}`,
     timeMs: context.timeMs,
     decision: {
@@ -23,6 +23,7 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
       userId: query.userId,
       context,
       userOffset: slate.user.offset,
+      countersVersion: 0,
       shown: decided(slate.items, Array.from(slate.items.items.keys()), catalogue, propensity),
       sample: decided(slate.ranked, sampled, catalogue),
       sampleProbability: others.length === 0 ? 1 : sampled.length / others.length,
@@ -32,8 +33,8 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
       excludeItems: ids(query.excluded),
       policyVersion: slate.policyVersion,
       firings: firingTexts(slate, catalogue),
-    } satisfies Partial<Decision>,
-  });
+    },
+  };
 }
 
 /** The rules that took effect, as `rule: effect item`. */
@@ -49,15 +50,47 @@ export function scoresOf(candidates: Candidates, row: number): Record<string, nu
   return scores;
 }
 
+interface RecordedColumn {
+  readonly name: string;
+  readonly values: Float32Array;
+  /** For a source's column its ranks: the item has the score only where its rank is not 0. */
+  readonly ranks: Float32Array | undefined;
+}
+
+const SOURCE_COLUMN = /^retrieval\.(.+)\.(?:rank|score)$/;
+
+/** The columns of a record; those of sources are mostly empty. */
+function recordedColumns({ columns }: Candidates): RecordedColumn[] {
+  const recorded: RecordedColumn[] = [];
+  for (const [name, values] of columns) {
+    if (name === Columns.propensity) continue;
+    const source = SOURCE_COLUMN.exec(name)?.[1];
+    recorded.push({
+      name,
+      values,
+      ranks: source === undefined ? undefined : columns.get(rankColumn(source)),
+    });
+  }
+  return recorded;
+}
+
+function scoresIn(columns: readonly RecordedColumn[], row: number): Record<string, number> {
+  const scores: Record<string, number> = {};
+  for (const { name, values, ranks } of columns)
+    if (ranks === undefined || ranks[row] !== 0) scores[name] = values[row];
+  return scores;
+}
+
 function decided(
   candidates: Candidates,
   rows: number[],
   catalogue: Catalogue,
   propensity?: Float32Array,
 ): Decision['shown'] {
+  const columns = recordedColumns(candidates);
   return rows.map((row) => ({
     itemId: catalogue.idOf(candidates.items[row]),
-    scores: scoresOf(candidates, row),
+    scores: scoresIn(columns, row),
     propensity: propensity?.[row] ?? 0,
   }));
 }

@@ -20,13 +20,9 @@ export interface GuardInput {
 export class Guard {
   readonly #input: GuardInput;
   readonly #passed = new Set<number>();
-  readonly #seen: ReadonlySet<number>;
-  readonly #hidden: ReadonlySet<number>;
 
   constructor(input: GuardInput) {
     this.#input = input;
-    this.#seen = new Set(input.user.seen);
-    this.#hidden = new Set(input.user.hidden);
   }
 
   /** Why the item must not be shown; UNSPECIFIED if it may, and then it may not again. */
@@ -43,8 +39,9 @@ export class Guard {
     if (item === undefined) return RemovalReason.REMOVAL_REASON_UNKNOWN_ITEM;
     if (this.#passed.has(ordinal)) return RemovalReason.REMOVAL_REASON_DUPLICATE;
     if (catalogue.isBlocked(ordinal, timeMs)) return RemovalReason.REMOVAL_REASON_BLOCKED;
-    if (this.#hidden.has(ordinal)) return RemovalReason.REMOVAL_REASON_HIDDEN;
-    if (this.#seen.has(ordinal) || user.seenFilter?.has(ordinal)) return RemovalReason.REMOVAL_REASON_SEEN;
+    if (user.hidden.includes(ordinal)) return RemovalReason.REMOVAL_REASON_HIDDEN;
+    if (user.seen.includes(ordinal) || user.seenFilter?.has(ordinal))
+      return RemovalReason.REMOVAL_REASON_SEEN;
     if (excluded.has(ordinal)) return RemovalReason.REMOVAL_REASON_EXCLUDED;
     if (timeMs < item.availableFromMs || (item.availableUntilMs > 0 && timeMs >= item.availableUntilMs)) {
       return RemovalReason.REMOVAL_REASON_UNAVAILABLE;

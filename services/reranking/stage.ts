@@ -1,3 +1,4 @@
+import { bestFirst } from '../../common/best-first.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { ItemCategories } from '../../common/catalogue/item-categories.ts';
 import { Candidates, Columns } from '../../common/columns.ts';
@@ -109,11 +110,17 @@ function shortlistOf(
   { scores, excluded, pins }: RuleOutcome,
   depth: number,
 ): Uint32Array {
-  const rows = Uint32Array.from(scores, (_, row) => row).filter((row) => excluded[row] === 0);
-  rows.sort((a, b) => scores[b] - scores[a] || items[a] - items[b]);
-  const best = rows.subarray(0, depth);
+  const best = firstAllowed(bestFirst(scores, items), excluded, depth);
   const missing = pins.filter((row) => row >= 0 && !best.includes(row));
   return Uint32Array.of(...best, ...missing);
+}
+
+/** The first `limit` of the rows that are not excluded. */
+function firstAllowed(rows: Uint32Array, excluded: Uint8Array, limit: number): Uint32Array {
+  let count = 0;
+  for (let at = 0; at < rows.length && count < limit; at++)
+    if (excluded[rows[at]] === 0) rows[count++] = rows[at];
+  return rows.subarray(0, count);
 }
 
 /** The pins as rows of the shortlist. */

@@ -25,14 +25,15 @@ export async function filter(
   if (response === undefined) return guarded(run, user, candidates);
   const reasons = response.removed.column(Columns.removalReason);
   for (const [row, item] of response.removed.items.entries()) run.removed.set(item, reasons[row]);
-  const rows: number[] = [];
-  for (let row = 0, k = 0; row < candidates.count; row++) {
-    if (candidates.items[row] === response.candidates.items[k]) {
-      rows.push(row);
-      k++;
-    }
-  }
-  return candidates.take(rows);
+  return response.removed.count === 0 ? candidates : candidates.take(rowsOf(response.candidates, candidates));
+}
+
+/** The rows of `all` that are in `kept`, which has them in the same order. */
+function rowsOf(kept: Candidates, all: Candidates): Uint32Array {
+  const rows = new Uint32Array(kept.count);
+  for (let row = 0, k = 0; row < all.count && k < kept.count; row++)
+    if (all.items[row] === kept.items[k]) rows[k++] = row;
+  return rows;
 }
 
 function guarded(run: CascadeRun, user: Hydrated['user'], candidates: Candidates): Candidates {

@@ -66,14 +66,26 @@ export function guard(
 function gather(items: number[], ranked: Candidates, slate: Candidates): Candidates {
   const columns = new Map<string, Float32Array>();
   for (const part of [ranked, slate]) {
-    const rowOf = new Map(Array.from(part.items, (item, row) => [item, row]));
+    const rows = rowsOf(items, part.items);
     for (const [name, values] of part.columns) {
-      const absent = name === Columns.propensity ? 1 : 0;
-      columns.set(
-        name,
-        Float32Array.from(items, (item) => values[rowOf.get(item) ?? -1] ?? absent),
-      );
+      const gathered = new Float32Array(items.length).fill(name === Columns.propensity ? 1 : 0);
+      for (let at = 0; at < rows.length; at++) if (rows[at] >= 0) gathered[at] = values[rows[at]];
+      columns.set(name, gathered);
     }
   }
   return new Candidates(Uint32Array.from(items), columns);
+}
+
+/** Where each of `wanted` stands in `items`; -1 if it does not. */
+function rowsOf(wanted: readonly number[], items: Uint32Array): Int32Array {
+  const rows = new Int32Array(wanted.length).fill(-1);
+  const positions = new Map(wanted.map((item, at) => [item, at]));
+  let left = wanted.length;
+  for (let row = 0; row < items.length && left > 0; row++) {
+    const at = positions.get(items[row]);
+    if (at === undefined) continue;
+    rows[at] = row;
+    left--;
+  }
+  return rows;
 }

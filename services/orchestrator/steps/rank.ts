@@ -1,3 +1,4 @@
+import { bestFirst } from '../../../common/best-first.ts';
 import { type Candidates, Columns } from '../../../common/columns.ts';
 import type { CascadeRun } from '../run.ts';
 import type { Hydrated } from './hydrate.ts';
@@ -26,10 +27,4 @@ export async function rank(
   if (response === undefined) return shortlist.with(Columns.ranking, shortlist.column(Columns.rrf));
   const scored = shortlist.withAll(response.candidates);
   return scored.take(bestFirst(scored.column(Columns.ranking), scored.items));
-}
-
-/** Rows by falling score, ties by ordinal. */
-function bestFirst(scores: Float32Array, items: Uint32Array): Uint32Array {
-  const rows = Uint32Array.from(scores, (_, row) => row);
-  return rows.sort((a, b) => scores[b] - scores[a] || items[a] - items[b]);
 }
