@@ -25,10 +25,12 @@ interface Route {
 }
 
 const STAGE_TIMEOUT_MS = 60_000;
+const REFUSED_RETRY_MS = 5_000;
 
 /**
  * Decides which bundle answers, and brings bundles up and down in all stages: a new one goes live when every stage reports it
- * READY, and one that `live.json` no longer names is unloaded everywhere when no request uses it.
+ * READY, and one that `live.json` no longer names is unloaded everywhere when no request uses it. One that is refused leaves the
+ * old one in place, also at a start.
  */
 export class Routes {
   readonly host: BundleHost<Fallback>;
@@ -38,6 +40,8 @@ export class Routes {
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #announced = new Set<string>();
+  /** Bundles that could not be loaded here, and when to try again. */
+  readonly #refused = new Map<string, number>();
   #live: Live | undefined;
   #polling: Promise<void> = Promise.resolve();
 
@@ -102,8 +106,17 @@ export class Routes {
   async #follow(warmUp: (version: string) => Promise<void>): Promise<void> {
     const wanted = await this.#store.live();
     if (wanted === undefined) return;
-    for (const version of versionsOf(wanted)) await this.#bringUp(version);
-    if (!this.host.isReady(wanted.champion)) return;
+    for (const version of versionsOf(wanted)) await this.#tryToBringUp(version);
+    if (!this.host.isReady(wanted.champion)) {
+      const { previous } = wanted;
+      if (this.#live !== undefined || previous === undefined || !this.host.isReady(previous)) return;
+      this.#log.error(
+        { champion: wanted.champion, previous },
+        'the champion is refused; the previous one serves',
+      );
+      this.#switchTo({ ...wanted, champion: previous });
+      return;
+    }
     const everywhere = this.#announced.has(wanted.champion);
     if (this.#live === undefined || everywhere) {
       if (this.#live?.champion !== wanted.champion) await warmUp(wanted.champion);
@@ -117,6 +130,18 @@ export class Routes {
       this.#log.info({ bundle: wanted.champion }, 'bundle is live');
     this.host.setChampion(wanted.champion);
     this.#live = wanted;
+  }
+
+  /** A bundle that is refused does not hold the others up, and is tried again only after a while. */
+  async #tryToBringUp(version: string): Promise<void> {
+    if (Date.now() < (this.#refused.get(version) ?? 0)) return;
+    try {
+      await this.#bringUp(version);
+      this.#refused.delete(version);
+    } catch (error) {
+      this.#refused.set(version, Date.now() + REFUSED_RETRY_MS);
+      this.#log.error({ bundle: version, err: error }, 'bundle refused');
+    }
   }
 
   /** Loads the bundle here and in every stage; remembers it once all have it. */
