@@ -8,7 +8,8 @@ import { generate, isGenerated } from './generate.mjs';
 import { install, isInstalled } from './install.mjs';
 import { withLock } from './lock.mjs';
 
-const NODE_MAJOR_MIN = 20;
+/** `zlib.crc32` came with it. */
+const NODE_MIN = [20, 15];
 const STEPS = [
   [isInstalled, install],
   [isGenerated, generate],
@@ -37,9 +38,10 @@ function say(what) {
  * nothing when nothing has; two at once wait for each other. Throws Failure with what to do about it.
  */
 export async function bootstrap() {
-  if (Number(process.versions.node.split('.')[0]) < NODE_MAJOR_MIN) {
+  const [major, minor] = process.versions.node.split('.').map(Number);
+  if (major < NODE_MIN[0] || (major === NODE_MIN[0] && minor < NODE_MIN[1])) {
     throw new Failure(
-      `Node ${NODE_MAJOR_MIN} or newer is needed; this is ${process.version} (${process.execPath}).`,
+      `Node ${NODE_MIN.join('.')} or newer is needed; this is ${process.version} (${process.execPath}).`,
     );
   }
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
