@@ -19,6 +19,7 @@ import { extractTrace, inSpan, SpanKind } from '../telemetry/trace.ts';
 import type { Call } from './call.ts';
 import type { Contract, ContractMethod, GeneratedService, Service } from './contract.ts';
 import { addReflection } from './reflection.ts';
+import { removeStaleSocket } from './stale-socket.ts';
 import { toServiceError } from './status.ts';
 
 const SERVER_OPTIONS = {
@@ -85,6 +86,7 @@ export class RpcServer {
   /** Begins to listen. `address`: `host:port` (port 0 takes a free one) or `unix:path`. Answers the port, 0 for a path. */
   async listen(address: string): Promise<number> {
     addReflection(this.#server, this.#names);
+    await removeStaleSocket(address);
     if (address.startsWith('unix:')) await removeDeadSocket(address.slice('unix:'.length));
     this.#port = await new Promise<number>((resolve, reject) =>
       this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
