@@ -2,8 +2,9 @@ import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { rootCall } from '../../common/rpc/call.ts';
 import { addressesSchema } from '../../common/service.ts';
-import { RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
+import { type ExplainResponse, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { hintLines } from './demo/hints.ts';
+import { favourites, openAndAsk } from './demo/learning.ts';
 import { demoPeople, type Person } from './demo/people.ts';
 import { type Demo, startDemo } from './demo/running.ts';
 import { Steps } from './demo/steps.ts';
@@ -13,6 +14,8 @@ import { FrontDoor } from './front-door.ts';
 import { degradedLine, explainedLines, outcomesLine } from './slate-lines.ts';
 
 const SHOWN = 6;
+/** Films that the newcomer opens before asking again. */
+const OPENED = 3;
 const USERS_MIN = 100;
 const USERS_MAX = 100_000;
 const TIMEOUT_MS = 5_000;
@@ -42,6 +45,7 @@ async function demo({ once = false, users }: DemoOptions): Promise<void> {
   using door = new FrontDoor({ orchestrator: running.address, features });
   const people = demoPeople(running.world);
   for (const person of people) await showPerson(door, person);
+  await showLearning(door, running, people[0]);
   await showTrace(door, running, people);
   print(pc.dim(`\n${steps.seconds.toFixed(1)} s in all. State: ${running.home} (removed at the end)\n`));
   for (const line of hintLines(running.address, people[2].id)) print(line);
@@ -52,14 +56,32 @@ async function demo({ once = false, users }: DemoOptions): Promise<void> {
 }
 
 async function showPerson(door: FrontDoor, { id, kind, past }: Person): Promise<void> {
-  const request = RecommendRequest.fromPartial({ userId: id, limit: SHOWN });
+  const request = requestOf(id);
   const answer = await door.orchestrator.explain({ request }, rootCall({ timeoutMs: TIMEOUT_MS }));
-  const items = await door.items(answer.response?.items.map(({ itemId }) => itemId) ?? []);
   print(`\n${pc.bold(pc.magenta(kind))} ${id} ${pc.dim(past)}`);
+  await showAnswer(door, answer);
+}
+
+async function showLearning(door: FrontDoor, { world }: Demo, { id, kind }: Person): Promise<void> {
+  const films = favourites(world, id, OPENED);
+  const answer = await openAndAsk(door.orchestrator, requestOf(id), films);
+  const titles = films.map(({ title }) => title).join(', ');
+  print(
+    `\n${pc.bold(pc.magenta(`the same ${kind}`))} ${id} ${pc.dim(`now opens ${titles}, and asks again`)}`,
+  );
+  await showAnswer(door, answer);
+}
+
+async function showAnswer(door: FrontDoor, answer: ExplainResponse): Promise<void> {
+  const items = await door.items(answer.response?.items.map(({ itemId }) => itemId) ?? []);
   for (const line of explainedLines(answer, items)) print(`  ${line}`);
   print(pc.dim(`  candidates: ${outcomesLine(answer)}`));
   const degraded = answer.response && degradedLine(answer.response);
   if (degraded !== undefined) print(`  ${degraded}`);
+}
+
+function requestOf(userId: string): RecommendRequest {
+  return RecommendRequest.fromPartial({ userId, limit: SHOWN });
 }
 
 async function showTrace(
@@ -69,10 +91,7 @@ async function showTrace(
 ): Promise<void> {
   const { users } = world.audience;
   const ask = (userId: string): Promise<unknown> =>
-    orchestrator.recommend(
-      RecommendRequest.fromPartial({ userId, limit: SHOWN }),
-      rootCall({ timeoutMs: TIMEOUT_MS }),
-    );
+    orchestrator.recommend(requestOf(userId), rootCall({ timeoutMs: TIMEOUT_MS }));
   for (let i = 0; i < WARM_UP_CALLS; i++) await ask(users[i % users.length].id);
   const heavy = people[people.length - 1];
   const trace = await spans.during(() => ask(heavy.id));

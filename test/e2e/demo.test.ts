@@ -31,6 +31,9 @@ test(
     const newcomer = stdout.split('\n\n').find((text) => text.startsWith('newcomer')) ?? '';
     expect(newcomer).not.toMatch(/ials|item_to_item/);
 
+    const learnt = stdout.split('\n\n').find((text) => text.startsWith('the same newcomer')) ?? '';
+    expect(learnt).toMatch(/ials|item_to_item/);
+
     for (const span of ['features', 'candidates', 'filtering', 'ranking', 'reranking'])
       expect(stdout).toMatch(new RegExp(` {6}${span} · \\w+ .*█.* ms\n`));
     expect(stdout).toContain(`${address} millrace.orchestrator.v1.OrchestratorService/Recommend`);
