@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { asMillraceError, Code } from '../../common/errors.ts';
 import { readEvents } from '../../common/log/events.ts';
 import { Random } from '../../common/random.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -94,9 +95,14 @@ class FaultRun {
     for (const [userId, itemId] of tinyPairs(this.#world)) driver.truth.did(userId, itemId);
     let blocked = 0;
     const block = async (): Promise<void> => {
-      const itemIds = [`item-${blocked++}`];
-      await features.block({ itemIds, reason: 'fault test', untilMs: 0 }, rootCall({ timeoutMs: 10_000 }));
-      for (const itemId of itemIds) driver.truth.gone(itemId, 'BLOCKED');
+      const itemId = `item-${blocked++}`;
+      await untilTaken(() =>
+        features.block(
+          { itemIds: [itemId], reason: 'fault test', untilMs: 0 },
+          rootCall({ timeoutMs: 10_000 }),
+        ),
+      );
+      driver.truth.gone(itemId, 'BLOCKED');
     };
     await block();
     await driver.greetAll();
@@ -196,4 +202,15 @@ class FaultRun {
 
 function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
+}
+
+/** Does it again while it is refused as UNAVAILABLE: connections to a service that was restarted come back after a moment. */
+async function untilTaken(work: () => Promise<unknown>): Promise<void> {
+  const endMs = Date.now() + RETRY_TIMEOUT_MS;
+  for (;;) {
+    const refusal = await work().then(() => undefined, asMillraceError);
+    if (refusal === undefined) return;
+    if (refusal.code !== Code.UNAVAILABLE || Date.now() > endMs) throw refusal;
+    await pause(POLL_MS);
+  }
 }
