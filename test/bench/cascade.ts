@@ -20,7 +20,7 @@ import { HopsFloor } from './hops-floor.ts';
 import { makeLargeWorld } from './large-world.ts';
 import { load, type Measured } from './load.ts';
 import { PlainClient } from './plain-client.ts';
-import { openPureWork } from './pure-work.ts';
+import { openPureWork, type StageWork } from './pure-work.ts';
 import { record, type StageInputs } from './record.ts';
 
 const ITEMS = 100_000;
@@ -46,11 +46,11 @@ interface Plan {
  * after a warm-up; CPU is that of all processes, this one included. Beside it two floors: the same messages over the same
  * hops by bare grpc-js between as many processes, and the stages' work called as functions here.
  */
-export async function benchCascade({ short, home, print }: BenchOptions): Promise<void> {
+export async function benchCascade({ short, calls, home, print }: BenchOptions): Promise<void> {
   await using temporary = home === undefined ? await temporaryHome() : undefined;
   const folder = home ?? (temporary?.home as string);
   await mkdir(folder, { recursive: true });
-  const plan: Plan = { home: folder, calls: short ? CALLS_SHORT : CALLS, print };
+  const plan: Plan = { home: folder, calls: calls ?? (short ? CALLS_SHORT : CALLS), print };
   const bundle = await ensureBundle(plan);
   const { recordings, inputs } = await recordMessages(plan, bundle);
   const file = join(folder, 'bench-recordings.v8');
@@ -112,22 +112,28 @@ function meanBytes(messages: readonly Buffer[]): number {
   return Math.round(messages.reduce((sum, { length }) => sum + length, 0) / messages.length);
 }
 
-/** CPU microseconds of all stages together for one request. */
+/** CPU microseconds of all stages for one request, one after the other as a request goes through them. */
 async function measurePureWork({ calls, print }: Plan, bundle: Bundle, inputs: StageInputs): Promise<number> {
   await using work = await openPureWork(bundle, inputs);
+  const stages = Object.entries(work.stages);
   const byStage: Record<string, number> = {};
-  for (const [name, stage] of Object.entries(work.stages)) {
-    for (let n = 0; n < Math.min(calls, WARM_UP_CALLS_MAX); n++) await stage(n);
-    const before = process.cpuUsage();
-    for (let n = 0; n < calls; n++) await stage(n);
-    byStage[name] = spentUs(before) / calls;
-  }
-  const before = process.cpuUsage();
-  for (let n = 0; n < calls; n += CONCURRENCY) await work.append(n, n + CONCURRENCY);
-  byStage.logging = spentUs(before) / calls;
-  const total = Object.values(byStage).reduce((sum, time) => sum + time, 0);
-  print(JSON.stringify({ bench: 'cascade', layout: 'pure work', cpuUsPerCall: total, byStage }));
+  for (const [name, stage] of stages) byStage[name] = await pureUs(calls / 10, stage);
+  byStage.logging = await pureUs(calls / 10, work.log);
+  const total = await pureUs(calls, async (n) => {
+    for (const [, stage] of stages) await stage(n);
+    await work.log(n);
+  });
+  print(
+    JSON.stringify({ bench: 'cascade', layout: 'pure work', cpuUsPerCall: total, byStageAlone: byStage }),
+  );
   return total;
+}
+
+async function pureUs(calls: number, work: StageWork): Promise<number> {
+  for (let n = 0; n < Math.min(calls, WARM_UP_CALLS_MAX); n++) await work(n);
+  const before = process.cpuUsage();
+  for (let n = 0; n < calls; n++) await work(n);
+  return spentUs(before) / calls;
 }
 
 function spentUs(before: NodeJS.CpuUsage): number {
@@ -144,7 +150,7 @@ async function measureEmptyCall(plan: Plan, file: string): Promise<number> {
   const client = new PlainClient(floor.addresses.features, methodOf('features'));
   const request = methodOf('features').requestDeserialize(empty);
   const call = async (): Promise<void> => void (await client.call(request));
-  const measured = await warmLoad(plan, 'empty call', floor.pids, call);
+  const measured = await warmLoad(plan, 'empty call', floor.processes, call);
   client.close();
   return measured.cpuUsPerCall;
 }
@@ -154,7 +160,7 @@ async function measureHops(plan: Plan, file: string, { orchestrator }: Recording
   const client = new PlainClient(floor.addresses.orchestrator, methodOf('orchestrator'));
   const requests = orchestrator.requests.map(methodOf('orchestrator').requestDeserialize);
   const call = async (n: number): Promise<void> => void (await client.call(requests[n % requests.length]));
-  const measured = await warmLoad(plan, 'hops floor', floor.pids, call);
+  const measured = await warmLoad(plan, 'hops floor', floor.processes, call);
   client.close();
   return measured;
 }
@@ -168,7 +174,7 @@ async function measureOneProcess(plan: Plan): Promise<Measured> {
   });
   try {
     await untilServing(address, START_TIMEOUT_MS);
-    return await measureFrontDoor(plan, 'one process', address, [running.child.pid as number]);
+    return await measureFrontDoor(plan, 'one process', address, { all: running.child.pid as number });
   } finally {
     running.child.kill('SIGTERM');
     await running.ended;
@@ -177,7 +183,7 @@ async function measureOneProcess(plan: Plan): Promise<Measured> {
 
 async function measureSplit(plan: Plan): Promise<Measured> {
   await using processes = await Processes.start({ home: plan.home, env: SETTINGS });
-  const pids = SERVICES.map((name) => processes.pid(name) as number);
+  const pids = Object.fromEntries(SERVICES.map((name) => [name, processes.pid(name) as number]));
   return await measureFrontDoor(plan, 'split', processes.addresses.orchestrator, pids);
 }
 
@@ -185,7 +191,7 @@ async function measureFrontDoor(
   plan: Plan,
   layout: string,
   address: string,
-  pids: readonly number[],
+  processes: Readonly<Record<string, number>>,
 ): Promise<Measured> {
   using channel = new Channel(address);
   const door = channel.client(contracts.orchestrator);
@@ -198,7 +204,7 @@ async function measureFrontDoor(
     if (items.length < 20) short++;
     for (const reason of degraded) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   };
-  const measured = await warmLoad(plan, layout, pids, call);
+  const measured = await warmLoad(plan, layout, processes, call);
   if (short > 0 || reasons.size > 0)
     plan.print(JSON.stringify({ bench: 'cascade', layout, short, degraded: Object.fromEntries(reasons) }));
   return measured;
@@ -208,12 +214,12 @@ async function measureFrontDoor(
 async function warmLoad(
   { calls, print }: Plan,
   layout: string,
-  pids: readonly number[],
+  processes: Readonly<Record<string, number>>,
   call: (number: number) => Promise<void>,
 ): Promise<Measured> {
-  await load({ calls: Math.min(calls, WARM_UP_CALLS_MAX), concurrency: CONCURRENCY, pids, call });
-  const measured = await load({ calls, concurrency: CONCURRENCY, pids, call });
-  const alone = await load({ calls: calls / 10, concurrency: 1, pids, call });
+  await load({ calls: Math.min(calls, WARM_UP_CALLS_MAX), concurrency: CONCURRENCY, processes, call });
+  const measured = await load({ calls, concurrency: CONCURRENCY, processes, call });
+  const alone = await load({ calls: calls / 10, concurrency: 1, processes, call });
   print(JSON.stringify({ bench: 'cascade', layout, concurrency: CONCURRENCY, ...measured }));
   print(JSON.stringify({ bench: 'cascade', layout, concurrency: 1, ...alone }));
   return measured;

@@ -8,9 +8,9 @@ import { PlainClient } from './plain-client.ts';
 /** The processes of `hops-floor.worker.ts`, laid out like the services. Disposal kills them. */
 export class HopsFloor implements AsyncDisposable {
   readonly addresses: ServiceAddresses;
-  readonly #children: readonly ChildProcess[];
+  readonly #children: ReadonlyMap<HopName, ChildProcess>;
 
-  private constructor(addresses: ServiceAddresses, children: readonly ChildProcess[]) {
+  private constructor(addresses: ServiceAddresses, children: ReadonlyMap<HopName, ChildProcess>) {
     this.addresses = addresses;
     this.#children = children;
   }
@@ -19,10 +19,13 @@ export class HopsFloor implements AsyncDisposable {
   static async start(recordings: string, names: readonly HopName[]): Promise<HopsFloor> {
     const addresses = await freeAddresses();
     const worker = join(projectRoot, 'dist/hops-floor.worker.js');
-    const children = names.map((name) =>
-      spawn(process.execPath, [worker, name, recordings, JSON.stringify(addresses)], {
-        stdio: ['ignore', 'ignore', 'inherit'],
-      }),
+    const children = new Map(
+      names.map((name) => [
+        name,
+        spawn(process.execPath, [worker, name, recordings, JSON.stringify(addresses)], {
+          stdio: ['ignore', 'ignore', 'inherit'],
+        }),
+      ]),
     );
     const floor = new HopsFloor(addresses, children);
     for (const name of names) {
@@ -33,13 +36,14 @@ export class HopsFloor implements AsyncDisposable {
     return floor;
   }
 
-  get pids(): number[] {
-    return this.#children.map(({ pid }) => pid as number);
+  /** Process ids by name. */
+  get processes(): Record<string, number> {
+    return Object.fromEntries([...this.#children].map(([name, { pid }]) => [name, pid as number]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all(
-      this.#children.map((child) => {
+      [...this.#children.values()].map((child) => {
         const ended = new Promise((resolve) => child.once('close', resolve));
         child.kill('SIGKILL');
         return ended;

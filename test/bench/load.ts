@@ -6,6 +6,8 @@ export interface Measured {
   readonly callsPerSecond: number;
   /** User and system time of all processes, this one included. */
   readonly cpuUsPerCall: number;
+  /** The same by process; `caller` is this one. */
+  readonly cpuUsByProcess: Readonly<Record<string, number>>;
   readonly p50Ms: number;
   readonly p95Ms: number;
   readonly p99Ms: number;
@@ -13,15 +15,15 @@ export interface Measured {
 
 /**
  * Makes `calls` calls, `concurrency` at a time, each as soon as an earlier one has ended, and measures them together with the
- * CPU that this process and those of `pids` take meanwhile.
+ * CPU that this process and others, ids by name, take meanwhile.
  */
 export async function load(options: {
   calls: number;
   concurrency: number;
-  pids: readonly number[];
+  processes: Readonly<Record<string, number>>;
   call: (number: number) => Promise<void>;
 }): Promise<Measured> {
-  const { calls, concurrency, pids, call } = options;
+  const { calls, concurrency, processes, call } = options;
   const latenciesMs = new Float64Array(calls);
   let next = 0;
   const person = async (): Promise<void> => {
@@ -32,17 +34,20 @@ export async function load(options: {
       latenciesMs[number] = performance.now() - startedAt;
     }
   };
-  const cpuBefore = cpuUs(pids);
+  const cpuBefore = cpuUs(processes);
   const startedAt = performance.now();
   await Promise.all(Array.from({ length: concurrency }, person));
   const seconds = (performance.now() - startedAt) / 1000;
-  const cpu = cpuUs(pids) - cpuBefore;
+  const cpuUsByProcess = cpuUs(processes);
+  for (const name of Object.keys(cpuUsByProcess))
+    cpuUsByProcess[name] = (cpuUsByProcess[name] - cpuBefore[name]) / calls;
   latenciesMs.sort();
   const quantile = (q: number): number => latenciesMs[Math.min(calls - 1, Math.floor(q * calls))];
   return {
     calls,
     callsPerSecond: calls / seconds,
-    cpuUsPerCall: cpu / calls,
+    cpuUsPerCall: Object.values(cpuUsByProcess).reduce((sum, time) => sum + time, 0),
+    cpuUsByProcess,
     p50Ms: quantile(0.5),
     p95Ms: quantile(0.95),
     p99Ms: quantile(0.99),
@@ -52,10 +57,12 @@ export async function load(options: {
 /** Linux counts the time of other processes in hundredths of a second (USER_HZ). */
 const TICK_US = 10_000;
 
-/** User and system time of this process and of those named so far, microseconds. */
-function cpuUs(pids: readonly number[]): number {
+/** User and system time so far, microseconds. */
+function cpuUs(processes: Readonly<Record<string, number>>): Record<string, number> {
   const { user, system } = process.cpuUsage();
-  return pids.reduce((sum, pid) => sum + cpuUsOf(pid), user + system);
+  const times: Record<string, number> = { caller: user + system };
+  for (const [name, pid] of Object.entries(processes)) times[name] = cpuUsOf(pid);
+  return times;
 }
 
 /** See proc_pid_stat(5): utime and stime are fields 14 and 15; field 2 may hold blanks. */

@@ -10,19 +10,24 @@ const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<B
 };
 
 const { values, positionals } = parseArgs({
-  options: { short: { type: 'boolean', default: false }, home: { type: 'string' } },
+  options: {
+    short: { type: 'boolean', default: false },
+    calls: { type: 'string' },
+    home: { type: 'string' },
+  },
   allowPositionals: true,
 });
 const [name = ''] = positionals;
 const known = BENCHES[name];
 if (known === undefined) {
   if (name !== '') console.error(`There is no benchmark ${name}.`);
-  console.log('Usage: npm run bench -- NAME [--short] [--home FOLDER]\n');
+  console.log('Usage: npm run bench -- NAME [--short] [--calls N] [--home FOLDER]\n');
   for (const [bench, { measures }] of Object.entries(BENCHES))
     console.log(`  ${bench.padEnd(12)}${measures}`);
   process.exit(name === '' ? 0 : 2);
 }
 process.env.MILLRACE_LOG_LEVEL ??= 'warn';
 const bench = await known.load();
-await bench({ short: values.short, home: values.home, print: (line) => console.log(line) });
+const calls = values.calls === undefined ? undefined : Number(values.calls);
+await bench({ short: values.short, calls, home: values.home, print: (line) => console.log(line) });
 process.exit(0);

@@ -12,6 +12,7 @@ import { decodeIals } from '../../common/models/ials.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { decodeUser } from '../../common/user-state.ts';
+import type { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import { candidatesSchema } from '../../services/candidates/config.ts';
 import { openSources } from '../../services/candidates/sources/table.ts';
 import { RetrieveStage } from '../../services/candidates/stage.ts';
@@ -24,13 +25,16 @@ import { policyOf, rerankingSchema } from '../../services/reranking/config.ts';
 import { RuledItems, SlateStage } from '../../services/reranking/stage.ts';
 import type { StageInputs } from './record.ts';
 
+/** Decision records that share one append when eight requests are under way. */
+const LOG_BATCH = 8;
+
 /** The work of one stage for request n, columns in and columns out. */
 export type StageWork = (number: number) => unknown;
 
 /**
  * The stages' own work as functions, on the inputs that were recorded: no transport, no columns to encode, no user state to
- * decode, no orchestration. The features service's is a look into a map and is left out. `append` takes several decision
- * records at once, as the log does.
+ * decode, no orchestration. The features service's is a look into a map and is left out. `log` makes every
+ * eighth call's decision records durable, since eight requests at a time share one append.
  */
 export async function openPureWork(
   bundle: Bundle,
@@ -38,21 +42,21 @@ export async function openPureWork(
 ): Promise<
   {
     stages: Record<string, StageWork>;
-    append: (from: number, to: number) => Promise<unknown>;
+    log: StageWork;
   } & AsyncDisposable
 > {
   const catalogue = Catalogue.read(await bundle.read(Part.catalogue));
   const counters = await bundle.decoded(Part.counters, ItemCounters.read);
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-log-'));
   const segments = await SegmentLog.open(folder);
+  const batch: Event[] = [];
+  let appended = 0;
   const events = await EventLog.open(segments, loggingSchema.parse({}));
-  const append = (from: number, to: number): Promise<unknown> =>
-    events.append(
-      Array.from({ length: to - from }, (_, i) => ({
-        ...inputs.logging[(from + i) % inputs.logging.length],
-        eventId: `decision-${from + i}`,
-      })),
-    );
+  const log: StageWork = async (n) => {
+    const event = { ...inputs.logging[n % inputs.logging.length], eventId: `decision-${appended++}` };
+    batch.push(event);
+    if (batch.length === LOG_BATCH) await events.append(batch.splice(0));
+  };
   const stages = {
     candidates: await retrieval(bundle, catalogue, inputs.candidates),
     filtering: filtering(catalogue, inputs.filtering),
@@ -61,7 +65,7 @@ export async function openPureWork(
   };
   return {
     stages,
-    append,
+    log,
     [Symbol.asyncDispose]: async () => {
       await segments.close();
       await rm(folder, { recursive: true });
