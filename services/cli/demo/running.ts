@@ -3,8 +3,10 @@ import { mkdtemp } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import type { Manifest } from '../../../common/bundle/manifest.ts';
 import { ConfigSource } from '../../../common/config.ts';
+import { MillraceError } from '../../../common/errors.ts';
 import { addressesSchema, type RunningService, runService } from '../../../common/service.ts';
 import { createLogger } from '../../../common/telemetry/log.ts';
 import { createAllInOne } from '../../../deploy/all-in-one.ts';
@@ -127,9 +129,9 @@ async function serve(config: ConfigSource, spans: SpanKeeper): Promise<RunningSe
     },
     { config, spanProcessors: [spans] },
   );
-  const timeout = setTimeout(live, LIVE_TIMEOUT_MS);
-  await untilLive;
-  clearTimeout(timeout);
+  const late = setTimeout(LIVE_TIMEOUT_MS, 'late', { ref: false });
+  if ((await Promise.race([untilLive, late])) === 'late')
+    throw new MillraceError('STAGE_UNAVAILABLE', `the services are not ready after ${LIVE_TIMEOUT_MS} ms`);
   return running;
 }
 
