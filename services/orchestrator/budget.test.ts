@@ -7,8 +7,9 @@ const config = orchestratorSchema.parse({ deadlineMs: 1_000, reserveMs: 0 });
 
 test('a stage gets its share of what is left, and what earlier ones left', () => {
   const budget = new Budget(rootCall(), config);
-  expect(budget.shareMs('features')).toBeCloseTo(150, -1);
-  expect(budget.shareMs('reranking')).toBeCloseTo(1_000, -1);
+  const features = budget.shareMs('features');
+  expect(features).toBeLessThanOrEqual(config.deadlineMs * 0.15);
+  expect(budget.shareMs('reranking') / features).toBeCloseTo(1 / 0.15, 0);
 });
 
 test('a caller in a hurry gets less time, and the pace of stages is not judged by it', () => {
@@ -28,8 +29,9 @@ test('quality falls while a stage is slow, down to the least, and rises again sl
   expect(quality.value).toBe(0.5);
   quality.observe(50, 100);
   expect(quality.value).toBe(0.5);
-  for (let i = 0; i < 24; i++) quality.observe(10, 100);
-  expect(quality.value).toBeLessThan(1);
   quality.observe(10, 100);
+  expect(quality.value).toBeGreaterThan(0.5);
+  expect(quality.value).toBeLessThan(0.6);
+  for (let i = 0; i < 100; i++) quality.observe(10, 100);
   expect(quality.value).toBe(1);
 });
