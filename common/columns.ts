@@ -1,5 +1,6 @@
 import type { Candidates as WireCandidates } from '../gen/millrace/type/v1/type.ts';
 import { MillraceError, type Reason } from './errors.ts';
+import { OrdinalSet } from './ordinal-set.ts';
 
 /** Columns with fixed names. Columns of sources are named by `rankColumn` and `scoreColumn`. */
 export const Columns = {
@@ -136,19 +137,26 @@ export function fromWire(wire: WireCandidates | undefined, field: string, reason
   if (wire.item.length !== count * 4) fail('item', `${wire.item.length} bytes for ${count} rows of 4`);
   if (wire.itemId.length !== 0 && wire.itemId.length !== count)
     fail('item_id', `${wire.itemId.length} ids for ${count} rows`);
-  const items = u32Of(wire.item);
+  const names = new Set<string>();
+  for (const [i, { name, values }] of wire.columns.entries()) {
+    const at = `columns[${i}]`;
+    if (!COLUMN_NAME.test(name))
+      fail(`${at}.name`, `not a column name: ${JSON.stringify(name.slice(0, 80))}`);
+    if (names.has(name)) fail(`${at}.name`, `${name} stands twice`);
+    names.add(name);
+    if (values.length !== count * 4)
+      fail(`${at}.values`, `${values.length} bytes for ${count} rows of 4 in ${name}`);
+  }
+  const store = new ArrayBuffer(count * 4 * (1 + names.size));
+  const items = new Uint32Array(store, 0, count);
+  copyInto(items, wire.item);
   if (hasRepeats(items)) fail('item', 'an ordinal stands twice');
   const columns = new Map<string, Float32Array>();
   for (const [i, column] of wire.columns.entries()) {
-    const at = `columns[${i}]`;
-    if (!COLUMN_NAME.test(column.name))
-      fail(`${at}.name`, `not a column name: ${JSON.stringify(column.name.slice(0, 80))}`);
-    if (columns.has(column.name)) fail(`${at}.name`, `${column.name} stands twice`);
-    if (column.values.length !== count * 4)
-      fail(`${at}.values`, `${column.values.length} bytes for ${count} rows of 4 in ${column.name}`);
-    const values = f32Of(column.values);
+    const values = new Float32Array(store, count * 4 * (i + 1), count);
+    copyInto(values, column.values);
     const bad = firstNonFinite(values);
-    if (bad !== -1) fail(`${at}.values`, `${values[bad]} in row ${bad} of ${column.name}`);
+    if (bad !== -1) fail(`columns[${i}].values`, `${values[bad]} in row ${bad} of ${column.name}`);
     columns.set(column.name, values);
   }
   return new Candidates(items, columns, wire.itemId);
@@ -162,11 +170,24 @@ export function firstNonFinite(values: Float32Array): number {
   return -1;
 }
 
+/** Lists up to this length are checked by a table that stays; longer ones, which are rare, by sorting a copy. */
+const TABLE_ROWS_MAX = 10_000;
+const table = new OrdinalSet();
+
 function hasRepeats(items: Uint32Array): boolean {
-  if (items.length < 2) return false;
+  if (items.length <= TABLE_ROWS_MAX) {
+    table.clear();
+    table.addAll(items);
+    return table.size < items.length;
+  }
   const sorted = items.slice().sort();
   for (let i = 1; i < sorted.length; i++) if (sorted[i] === sorted[i - 1]) return true;
   return false;
+}
+
+/** Copies the bytes of a column, which may stand at any address, over those of an array of the same length. */
+function copyInto(values: Uint32Array | Float32Array, bytes: Uint8Array): void {
+  new Uint8Array(values.buffer, values.byteOffset, values.byteLength).set(bytes);
 }
 
 /** The array's bytes as a Buffer, without a copy. */

@@ -192,6 +192,23 @@ test.each(['socket', 'memory'])('cancellation reaches the handler (%s)', async (
   await handlerAborted;
 });
 
+test.each(['socket', 'memory'])('the signal of an answered call stays silent (%s)', async (transport) => {
+  const signals: AbortSignal[] = [];
+  const kept = ranking(async ({ candidates }, { signal }) => {
+    signals.push(signal);
+    return {
+      status: undefined,
+      candidates: candidates.with(Columns.ranking, new Float32Array(candidates.count)),
+    };
+  });
+  await using served = await serve(kept);
+  const client =
+    transport === 'socket' ? served.channel.client(contracts.ranking) : inMemory(contracts.ranking, kept);
+  for (let i = 0; i < 3; i++)
+    await client.rank({ context, candidates: someCandidates() }, rootCall({ timeoutMs: 5_000 }));
+  expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
+});
+
 test.each(['socket', 'memory'])('an error keeps its reason, metadata and fields (%s)', async (transport) => {
   const failing = ranking(async () => {
     throw new MillraceError('BUNDLE_NOT_LOADED', 'bundle x is not loaded', { metadata: { bundle: 'x' } });

@@ -133,7 +133,9 @@ export class RpcServer {
   ): Promise<void> {
     const startedAt = performance.now();
     const controller = new AbortController();
-    grpcCall.on('cancelled', () => controller.abort());
+    let ended = false;
+    // grpc-js says `cancelled` of every call, also of one that has been answered.
+    grpcCall.on('cancelled', () => ended || controller.abort());
     let code = 0;
     this.#inFlight++;
     try {
@@ -150,6 +152,7 @@ export class RpcServer {
       code = error.code;
       done(toServiceError(error));
     } finally {
+      ended = true;
       this.#inFlight--;
       metrics.rpcSeconds.observe({ method: method.path, code }, (performance.now() - startedAt) / 1000);
     }
