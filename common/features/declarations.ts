@@ -104,28 +104,30 @@ export const FEATURES: readonly FeatureDeclaration[] = [
     entity: 'interaction',
     encoding: 'share',
     description:
-      "mean share of the item's categories in the recent history; missing without history or categories",
+      "mean share of the item's categories in the recent positive events; missing without history or categories",
   },
   {
     name: 'interaction.category_affinity_max',
     version: 1,
     entity: 'interaction',
     encoding: 'share',
-    description: "largest share of one of the item's categories in the recent history; missing likewise",
+    description:
+      "largest share of one of the item's categories in the recent positive events; missing likewise",
   },
   {
     name: 'interaction.year_distance',
     version: 1,
     entity: 'interaction',
     encoding: 'number',
-    description: "years between the item's release and the recent history's mean; missing if either is",
+    description:
+      "years between the item's release and the recent positive events' mean; missing if either is",
   },
   {
     name: 'interaction.popularity_distance',
     version: 1,
     entity: 'interaction',
     encoding: 'number',
-    description: "log popularity of the item less the recent history's mean; missing without history",
+    description: "log popularity of the item less the recent positive events' mean; missing without history",
   },
   {
     name: 'context.hour_sin',

@@ -1,12 +1,13 @@
+import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import { type Candidates, Columns, rankColumn, scoreColumn } from '../columns.ts';
-import type { User } from '../user-state.ts';
+import { isPositive, type User } from '../user-state.ts';
 import { FEATURES, RANKED_SOURCES } from './declarations.ts';
 import type { ItemColumns } from './item-columns.ts';
 import type { ItemCounters } from './item-counters.ts';
 
 const MISSING = Number.NaN;
 const DAY_MS = 86_400_000;
-/** Events of the history that stand for the present taste. */
+/** Latest positive events that stand for the present taste. */
 const RECENT_EVENTS = 30;
 const CLICK_PRIOR = { clicks: 1, impressions: 20 };
 const WIDTH = FEATURES.length;
@@ -141,22 +142,23 @@ export class Vectoriser {
     if (this.#categoryShare.length < categories.count)
       this.#categoryShare = new Float32Array(categories.count * 2);
     this.#categoryShare.fill(0);
-    const first = Math.max(0, user.items.length - RECENT_EVENTS);
-    const events = user.items.length - first;
-    if (events === 0) return { events, meanYear: MISSING, meanLogPositives: MISSING };
+    let events = 0;
     let years = 0;
     let yearSum = 0;
     let logSum = 0;
-    for (let event = first; event < user.items.length; event++) {
+    for (let event = user.items.length - 1; event >= 0 && events < RECENT_EVENTS; event--) {
+      if (!isPositive(user.actions[event] as Action)) continue;
+      events++;
       const item = user.items[event];
-      for (let i = 0; i < categories.lengthOf(item); i++)
-        this.#categoryShare[categories.at(item, i)] += 1 / events;
+      for (let i = 0; i < categories.lengthOf(item); i++) this.#categoryShare[categories.at(item, i)]++;
       logSum += Math.log1p(countOf(counters.positive, item));
       const year = this.#items.year(item);
       if (Number.isNaN(year)) continue;
       years++;
       yearSum += year;
     }
+    if (events === 0) return { events, meanYear: MISSING, meanLogPositives: MISSING };
+    for (let category = 0; category < categories.count; category++) this.#categoryShare[category] /= events;
     return { events, meanYear: yearSum / years, meanLogPositives: logSum / events };
   }
 }
