@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { followLive } from '../../common/bundle/boot.ts';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
@@ -14,8 +13,9 @@ import {
   type FeaturesService,
   type StageService,
 } from '../../common/rpc/services.ts';
-import { type Component, type Environment, served } from '../../common/service.ts';
-import { stageService, stageStatus } from '../../common/stage.ts';
+import type { Component, Environment } from '../../common/service.ts';
+import { stageStatus } from '../../common/stage.ts';
+import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { RetrieveRequest } from '../../gen/millrace/candidates/v1/candidates.ts';
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
@@ -58,22 +58,18 @@ export async function createCandidates(
     needsUserState: true,
     rowsMax: LIMIT_MAX,
   };
-  const stage = stageService(traits, bundles, () => catalogue.epoch);
-  let stop = async (): Promise<void> => {};
-  return {
+  return stageComponent({
+    traits,
+    contract: contracts.candidates,
     implementation,
-    stage,
-    services: [served(contracts.candidates, implementation), served(contracts.stage, stage)],
-    watchServing: (changed) => {
-      stop = followLive(bundles, changed);
-    },
+    bundles,
+    catalogue,
     close: async () => {
-      await stop();
       for (const loaded of bundles.loaded()) loaded.close();
       await counters.stop();
       if (replica === undefined) await catalogue.stop();
     },
-  };
+  });
 }
 
 function checked({ context, limit, seeds, sources }: Framed<RetrieveRequest>): Retrieval {

@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { followLive } from '../../common/bundle/boot.ts';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
@@ -12,8 +11,9 @@ import {
   type FilteringService,
   type StageService,
 } from '../../common/rpc/services.ts';
-import { type Component, type Environment, served } from '../../common/service.ts';
-import { stageService, stageStatus } from '../../common/stage.ts';
+import type { Component, Environment } from '../../common/service.ts';
+import { stageStatus } from '../../common/stage.ts';
+import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { FilterRequest } from '../../gen/millrace/filtering/v1/filtering.ts';
 import { filteringSchema, ROWS_MAX } from './config.ts';
@@ -49,25 +49,18 @@ export async function createFiltering(
         return { status, ...split(candidates.items, stage.filter(candidates.items, contextOf(request))) };
       }),
   };
-  const stage = stageService(
-    { stage: 'filtering', needsUserState: true, rowsMax: ROWS_MAX },
-    bundles,
-    () => catalogue.epoch,
-  );
-  let stop = async (): Promise<void> => {};
-  return {
+  const traits = { stage: 'filtering', needsUserState: true, rowsMax: ROWS_MAX };
+  return stageComponent({
+    traits,
+    contract: contracts.filtering,
     implementation,
-    stage,
-    services: [served(contracts.filtering, implementation), served(contracts.stage, stage)],
-    watchServing: (changed) => {
-      stop = followLive(bundles, changed);
-    },
+    bundles,
+    catalogue,
     close: async () => {
-      await stop();
       filters?.close();
       if (replica === undefined) await catalogue.stop();
     },
-  };
+  });
 }
 
 function contextOf({

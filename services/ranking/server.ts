@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import { followLive } from '../../common/bundle/boot.ts';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
@@ -18,8 +17,9 @@ import {
   type RankingService,
   type StageService,
 } from '../../common/rpc/services.ts';
-import { type Component, type Environment, served } from '../../common/service.ts';
-import { stageService, stageStatus } from '../../common/stage.ts';
+import type { Component, Environment } from '../../common/service.ts';
+import { stageStatus } from '../../common/stage.ts';
+import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { ROWS_MAX, rankingSchema } from './config.ts';
@@ -74,22 +74,18 @@ export async function createRanking(
     needsUserState: true,
     rowsMax: ROWS_MAX,
   };
-  const stage = stageService(traits, bundles, () => catalogue.epoch);
-  let stop = async (): Promise<void> => {};
-  return {
+  return stageComponent({
+    traits,
+    contract: contracts.ranking,
     implementation,
-    stage,
-    services: [served(contracts.ranking, implementation), served(contracts.stage, stage)],
-    watchServing: (changed) => {
-      stop = followLive(bundles, changed);
-    },
+    bundles,
+    catalogue,
     close: async () => {
-      await stop();
       await feed.stop();
       items?.close();
       if (replica === undefined) await catalogue.stop();
     },
-  };
+  });
 }
 
 async function openScorer(bundle: Bundle): Promise<Scorer> {

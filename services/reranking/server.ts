@@ -1,6 +1,5 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { followLive } from '../../common/bundle/boot.ts';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
@@ -16,8 +15,9 @@ import {
   type RerankingService,
   type StageService,
 } from '../../common/rpc/services.ts';
-import { type Component, type Environment, served } from '../../common/service.ts';
-import { stageService, stageStatus } from '../../common/stage.ts';
+import type { Component, Environment } from '../../common/service.ts';
+import { stageStatus } from '../../common/stage.ts';
+import { stageComponent } from '../../common/stage-component.ts';
 import { policyOf, ROWS_MAX, rerankingSchema, SLATE_MAX } from './config.ts';
 import { RuledItems, SlateStage } from './stage.ts';
 
@@ -73,21 +73,17 @@ export async function createReranking(
     givesColumns: [Columns.reranking, Columns.propensity],
     rowsMax: ROWS_MAX,
   };
-  const stage = stageService(traits, bundles, () => catalogue.epoch);
-  let stop = async (): Promise<void> => {};
-  return {
+  return stageComponent({
+    traits,
+    contract: contracts.reranking,
     implementation,
-    stage,
-    services: [served(contracts.reranking, implementation), served(contracts.stage, stage)],
-    watchServing: (changed) => {
-      stop = followLive(bundles, changed);
-    },
+    bundles,
+    catalogue,
     close: async () => {
-      await stop();
       items?.close();
       if (replica === undefined) await catalogue.stop();
     },
-  };
+  });
 }
 
 /** Identifies everything that decides how slates are chosen. */

@@ -1,0 +1,63 @@
+import { followLive } from './bundle/boot.ts';
+import type { BundleHost } from './bundle/host.ts';
+import type { CatalogueReplica } from './catalogue/replica.ts';
+import { Channel } from './rpc/client.ts';
+import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
+import { contracts, type FeaturesService, type StageService } from './rpc/services.ts';
+import {
+  addressesSchema,
+  type Component,
+  type Environment,
+  runService,
+  runUntilSignal,
+  type ServiceName,
+  served,
+} from './service.ts';
+import { type StageTraits, stageService } from './stage.ts';
+
+/** What a stage is made of before it is served. */
+interface StageParts<S extends GeneratedService, T> {
+  readonly traits: StageTraits;
+  readonly contract: Contract<S>;
+  readonly implementation: Service<S>;
+  readonly bundles: BundleHost<T>;
+  readonly catalogue: CatalogueReplica;
+  /** Ends the stage's own work; called when no more bundles are loaded. */
+  readonly close: () => void | Promise<void>;
+}
+
+/** A stage with its StageService, which follows `live.json`. */
+export function stageComponent<S extends GeneratedService, T>(
+  parts: StageParts<S, T>,
+): Component & { implementation: Service<S>; stage: StageService } {
+  const { contract, implementation, bundles, catalogue } = parts;
+  const stage = stageService(parts.traits, bundles, () => catalogue.epoch);
+  let stopFollowing = async (): Promise<void> => {};
+  return {
+    implementation,
+    stage,
+    services: [served(contract, implementation), served(contracts.stage, stage)],
+    watchServing: (changed) => {
+      stopFollowing = followLive(bundles, changed);
+    },
+    close: async () => {
+      await stopFollowing();
+      await parts.close();
+    },
+  };
+}
+
+/** Serves a stage until a signal ends the process, with a client of the features service at its configured address. */
+export function runStage(
+  name: ServiceName,
+  create: (environment: Environment, peers: { features: FeaturesService }) => Promise<Component>,
+): Promise<void> {
+  return runUntilSignal(() =>
+    runService(name, async (environment) => {
+      const { features } = environment.config.section('addresses', addressesSchema);
+      const channel = new Channel(features);
+      const stage = await create(environment, { features: channel.client(contracts.features) });
+      return { ...stage, close: () => stage.close().then(() => channel.close()) };
+    }),
+  );
+}
