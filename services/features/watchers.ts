@@ -80,9 +80,10 @@ export class Watchers {
         return;
       }
       const progress = this.#progress;
+      const wakeMs = Math.min(until, ...this.#absent.map(({ untilMs }) => untilMs));
       let timer: NodeJS.Timeout | undefined;
       const timeout = new Promise<void>((resolve) => {
-        timer = setTimeout(resolve, Math.max(1, until - Date.now()));
+        timer = setTimeout(resolve, Math.max(1, wakeMs - Date.now()));
       });
       await Promise.race([progress, timeout]);
       clearTimeout(timer);
