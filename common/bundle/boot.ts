@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { pause } from '../clock.ts';
 import type { BundleHost } from './host.ts';
 
 const POLL_MS = 1_000;
@@ -13,7 +13,7 @@ export function followLive<T>(host: BundleHost<T>, changed: (serving: boolean) =
     while (!stopping.signal.aborted) {
       await host.loadLive();
       changed(host.ready);
-      await setTimeout(POLL_MS, undefined, { signal: stopping.signal }).catch(() => {});
+      await pause(POLL_MS, stopping.signal);
     }
   })();
   return async () => {

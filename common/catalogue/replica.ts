@@ -1,6 +1,7 @@
 import type { WatchCatalogueRequest } from '../../gen/millrace/features/v1/features.ts';
 import { Part } from '../bundle/manifest.ts';
 import type { Bundle } from '../bundle/store.ts';
+import { pause } from '../clock.ts';
 import { MillraceError } from '../errors.ts';
 import { rootCall } from '../rpc/call.ts';
 import type { FeaturesService } from '../rpc/services.ts';
@@ -85,7 +86,7 @@ export class CatalogueReplica {
         if (!signal.aborted) this.#log.debug({ err: error }, 'catalogue watch ended; trying again');
       }
       this.#connected = false;
-      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS, signal);
     }
   }
 

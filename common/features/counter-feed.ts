@@ -1,3 +1,4 @@
+import { pause } from '../clock.ts';
 import { rootCall } from '../rpc/call.ts';
 import type { FeaturesService } from '../rpc/services.ts';
 import type { Logger } from '../telemetry/log.ts';
@@ -58,7 +59,7 @@ export class CounterFeed {
         if (!signal.aborted) this.#log.debug({ err: error }, 'counter stream ended; trying again');
       }
       this.#connected = false;
-      if (!signal.aborted) await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      await pause(RETRY_MS, signal);
     }
   }
 }

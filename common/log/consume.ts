@@ -1,5 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { EventKind, SubscribeResponse } from '../../gen/millrace/logging/v1/logging.ts';
+import { pause } from '../clock.ts';
 import { asMillraceError } from '../errors.ts';
 import { rootCall } from '../rpc/call.ts';
 import type { LoggingService } from '../rpc/services.ts';
@@ -46,7 +46,7 @@ export async function consume(options: ConsumeOptions): Promise<void> {
     } finally {
       await batches.return?.();
     }
-    await delay(backoffMs, undefined, { signal }).catch(() => {});
+    await pause(backoffMs, signal);
     backoffMs = Math.min(backoffMs * 2, BACKOFF_MS_MAX);
   }
 }

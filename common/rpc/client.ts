@@ -1,4 +1,5 @@
 import { Client, type ClientDuplexStream, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import { pause } from '../clock.ts';
 import { MillraceError } from '../errors.ts';
 import { injectTrace, inSpan, SpanKind } from '../telemetry/trace.ts';
 import { type Call, checkAlive, remainingMs } from './call.ts';
@@ -60,7 +61,7 @@ export class Channel {
           const backoffMs = RETRY_BACKOFF_MS * 4 ** attempt;
           const again = (error as MillraceError).reason === 'STAGE_UNAVAILABLE' && attempt < RETRIES_MAX;
           if (!again || remainingMs(call) <= backoffMs || call.signal.aborted) throw error;
-          await new Promise((resolve) => setTimeout(resolve, backoffMs));
+          await pause(backoffMs, call.signal);
         }
       }
     });

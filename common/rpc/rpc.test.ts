@@ -14,6 +14,7 @@ import {
 import { expect, test } from 'vitest';
 import { RankRequest, RankResponse } from '../../gen/millrace/ranking/v1/ranking.ts';
 import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import { pause } from '../clock.ts';
 import { bytesOf, Candidates, Columns } from '../columns.ts';
 import { MillraceError } from '../errors.ts';
 import { stageStatus } from '../stage.ts';
@@ -290,7 +291,7 @@ test('a stream is delivered in order and ends when the caller goes away', async 
       try {
         for (let i = 0; !call.signal.aborted; i++) {
           yield { version: `${version}${i}` };
-          await new Promise((resolve) => setTimeout(resolve, 1));
+          await pause(1);
         }
       } finally {
         ended = true;

@@ -2,6 +2,7 @@ import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { pause } from '../../common/clock.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { runCli, startCli } from '../../test/support/cli.ts';
 import { importFiles } from './import.ts';
@@ -96,6 +97,6 @@ async function untilStaged(folder: string): Promise<void> {
     const staged = names.find((name) => name.endsWith('.staged'));
     const size = staged === undefined ? 0 : (await stat(join(folder, staged))).size;
     if (size > 0) return;
-    await new Promise((resolve) => setTimeout(resolve, 2));
+    await pause(2);
   }
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { pause } from '../../common/clock.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
@@ -90,7 +91,7 @@ function watch(
       rootCall({ signal: controller.signal }),
     )) {
       if (delayMs === undefined) continue;
-      await new Promise((resolve) => setTimeout(resolve, delayMs));
+      await pause(delayMs);
       for (const change of changes) catalogue.apply(change);
       queue.push({ epoch, watcher: '' });
       wake();
@@ -182,7 +183,7 @@ test('a block returns when a slow watcher has applied it; one that never does is
   await world.features.block(blockOf('i0'), call());
   expect(slow.catalogue.isBlocked(0, 0)).toBe(true);
   const silent = watch(world.features, undefined);
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await pause(100);
   await world.features.block(blockOf('i1'), call());
   await silent.ended;
   expect(slow.catalogue.isBlocked(1, 0)).toBe(true);
@@ -207,7 +208,7 @@ test('a block waits for a watcher that lost its connection, also over a restart 
   }
   await using world = await open(folder.home);
   const blocking = world.features.block(blockOf('i3'), call());
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await pause(100);
   const late = watch(world.features, 0);
   const { epoch } = await blocking;
   expect(late.catalogue.epoch).toBe(epoch);

@@ -1,6 +1,7 @@
 import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { pause } from '../../common/clock.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Event, EventKind, SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
@@ -162,8 +163,8 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
     )) {
       seen += events.length;
       if (seen === 10) {
-        for (let pause = 0; pause < 20; pause++) {
-          await new Promise((resolve) => setTimeout(resolve, 20));
+        for (let look = 0; look < 20; look++) {
+          await pause(20);
           most = Math.max(most, held() - before);
         }
       }

@@ -2,6 +2,7 @@ import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import type { BundleStore, Live } from '../../common/bundle/store.ts';
 import type { CatalogueReplica } from '../../common/catalogue/replica.ts';
+import { pause } from '../../common/clock.ts';
 import { u32Of } from '../../common/columns.ts';
 import type { MillraceError } from '../../common/errors.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -82,7 +83,7 @@ export class Routes {
           this.#log.error({ err: error }, 'bundles could not be followed'),
         );
         changed(this.#live !== undefined);
-        await new Promise((resolve) => setTimeout(resolve, pollMs));
+        await pause(pollMs, this.#stopping.signal);
       }
     };
     this.#polling = loop();

@@ -4,7 +4,7 @@ import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
-import { systemClock } from '../../common/clock.ts';
+import { pause, systemClock } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import { decodeIals } from '../../common/models/ials.ts';
@@ -101,6 +101,6 @@ async function* policyVersions(
     const version = await current();
     if (version !== last) yield { version };
     last = version;
-    await new Promise((resolve) => setTimeout(resolve, POLICY_POLL_MS));
+    await pause(POLICY_POLL_MS, call.signal);
   }
 }

@@ -1,4 +1,5 @@
 import { afterAll, describe, test } from 'vitest';
+import { pause } from '../../common/clock.ts';
 import type { Contract, GeneratedService, Service } from '../../common/rpc/contract.ts';
 import { contracts } from '../../common/rpc/services.ts';
 import { createCandidates } from '../../services/candidates/server.ts';
@@ -114,8 +115,7 @@ async function own<S extends GeneratedService>(
   closing.push(() => component.close());
   await untilReady(component);
   const { epoch } = await world.catalogue.resolve({ itemIds: [], ordinals: [] }, call());
-  while (((await component.stage?.listBundles({}, call()))?.catalogueEpoch ?? epoch) < epoch)
-    await new Promise((resolve) => setTimeout(resolve, 10));
+  while (((await component.stage?.listBundles({}, call()))?.catalogueEpoch ?? epoch) < epoch) await pause(10);
   return targets(name, contract, component);
 }
 

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
 import { Part } from '../../common/bundle/manifest.ts';
+import { pause } from '../../common/clock.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
@@ -44,7 +45,7 @@ test('a damaged bundle leaves the old one in place, holds no other up, and does 
     await store.promote('tiny-3');
     await expect.poll(() => bundleNow(all), POLL).toBe('tiny-3');
     await store.setLive({ champion: 'tiny-2', previous: 'tiny-3' });
-    await new Promise((resolve) => setTimeout(resolve, 1_500));
+    await pause(1_500);
     expect(await bundleNow(all)).toBe('tiny-3');
   }
   await using again = await start(folder.home);

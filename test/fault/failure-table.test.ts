@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { Part } from '../../common/bundle/manifest.ts';
+import { pause } from '../../common/clock.ts';
 import { bytesOf, Columns, u32Of } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -26,6 +27,7 @@ import { makeTinyHome, tinyPairs } from '../support/tiny-home.ts';
 const SETUP_TIMEOUT_MS = 120_000;
 const TEST_TIMEOUT_MS = 60_000;
 const POLL_MS = 50;
+const ATTEMPTS_MAX = 10;
 const LIMIT = 10;
 const USER = 'user-3';
 const BLOCKED = ['item-0', 'item-1', 'item-2'];
@@ -68,7 +70,7 @@ async function untilHealthy(): Promise<ExplainResponse> {
     const explained = await explain();
     if (explained.response?.degraded.length === 0) return explained;
     if (Date.now() > endMs) throw new Error(`still degraded: ${JSON.stringify(explained.response?.stages)}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 
@@ -141,26 +143,28 @@ const STAND_INS: Record<Stage, (explained: ExplainResponse) => void> = {
 };
 
 async function expectStandIn(stage: Stage, reason: DegradedReason): Promise<void> {
-  const explained = await explain();
+  const explained = await explainedWith(stage, reason);
   expectSafe(explained);
   expect(statusOf(explained, stage)).toContain(reason);
   expect(explained.response?.degraded).toContain(reason);
   STAND_INS[stage](explained);
 }
 
-/** On a busy machine the first calls to a dead process may find their time over before its connection is. */
-async function untilNoticed(stage: Stage): Promise<void> {
-  const unavailable = DegradedReason.DEGRADED_REASON_STAGE_UNAVAILABLE;
-  await expect
-    .poll(async () => statusOf(await explain(), stage), { timeout: TEST_TIMEOUT_MS, interval: POLL_MS })
-    .toContain(unavailable);
+/** Asks again after a timeout: on a busy machine a call's time may be over before its answer, whatever that would be, is there. */
+async function explainedWith(stage: Stage, reason: DegradedReason): Promise<ExplainResponse> {
+  for (let attempt = 1; ; attempt++) {
+    const explained = await explain();
+    const reasons = statusOf(explained, stage);
+    const isLate =
+      reasons.includes(DegradedReason.DEGRADED_REASON_STAGE_TIMEOUT) && !reasons.includes(reason);
+    if (!isLate || attempt === ATTEMPTS_MAX) return explained;
+  }
 }
 
 describe.each(STAGES)('without %s', (stage) => {
   test('because it was killed: what stands in, and why', { timeout: TEST_TIMEOUT_MS }, async () => {
     await processes.kill(stage);
     try {
-      await untilNoticed(stage);
       await expectStandIn(stage, DegradedReason.DEGRADED_REASON_STAGE_UNAVAILABLE);
     } finally {
       await processes.restart(stage);

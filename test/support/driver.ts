@@ -1,3 +1,4 @@
+import { pause } from '../../common/clock.ts';
 import { asMillraceError } from '../../common/errors.ts';
 import type { Random } from '../../common/random.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -112,7 +113,7 @@ export class Driver {
 
   /** Answers when the traffic under way has come to so many requests. */
   async reached(requests: number): Promise<void> {
-    while ((this.#tally?.requests ?? 0) < requests) await new Promise((resolve) => setTimeout(resolve, 2));
+    while ((this.#tally?.requests ?? 0) < requests) await pause(2);
   }
 
   /** Sends what was refused again, until all is acknowledged or the time is over. */
@@ -121,7 +122,7 @@ export class Driver {
     while (this.#refused.length > 0 && Date.now() < endMs) {
       const [event] = this.#refused;
       if ((await this.#send([event]).catch(asMillraceError)) === undefined) this.#refused.shift();
-      else await new Promise((resolve) => setTimeout(resolve, 50));
+      else await pause(50);
     }
   }
 

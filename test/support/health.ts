@@ -1,5 +1,6 @@
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import { service as health } from 'grpc-health-check';
+import { pause } from '../../common/clock.ts';
 
 const POLL_MS = 50;
 const CHECK_TIMEOUT_MS = 1_000;
@@ -11,7 +12,7 @@ export async function untilServing(address: string, timeoutMs: number): Promise<
     const status = await healthOf(address).catch((error: Error) => error.message);
     if (status === 'SERVING') return;
     if (Date.now() > endMs) throw new Error(`${address} does not serve after ${timeoutMs} ms: ${status}`);
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 

@@ -11,6 +11,7 @@ import {
   type ServiceError,
   type sendUnaryData,
 } from '@grpc/grpc-js';
+import { pause } from '../../common/clock.ts';
 import type { MillraceError } from '../../common/errors.ts';
 import type { Contract, GeneratedService } from '../../common/rpc/contract.ts';
 import { toServiceError } from '../../common/rpc/status.ts';
@@ -103,7 +104,7 @@ function same(bytes: Buffer): Buffer {
 function unary(client: Client, path: string, faultNow: () => Fault): unknown {
   return async (call: ServerUnaryCall<Buffer, Buffer>, done: sendUnaryData<Buffer>): Promise<void> => {
     const { corrupt = same, delayMs = 0, error } = faultNow();
-    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    if (delayMs > 0) await pause(delayMs);
     if (error !== undefined) return done(toServiceError(error));
     client.makeUnaryRequest(
       path,

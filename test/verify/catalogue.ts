@@ -1,3 +1,4 @@
+import { pause } from '../../common/clock.ts';
 import { Candidates, Columns } from '../../common/columns.ts';
 import { Random } from '../../common/random.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -206,7 +207,7 @@ class CatalogueRun {
         this.violations.push(`POPULARITY ${itemId} not offered after ${USERS} clicks`);
         return;
       }
-      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+      await pause(POLL_MS);
     }
   }
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { pause } from '../../common/clock.ts';
 import { asMillraceError, Code } from '../../common/errors.ts';
 import { readEvents } from '../../common/log/events.ts';
 import { Random } from '../../common/random.ts';
@@ -198,10 +199,6 @@ class FaultRun {
     this.violations.push(...tally.violations.map((violation) => `${name}: ${violation}`));
     return tally;
   }
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
 /** Does it again while it is refused as UNAVAILABLE: connections to a service that was restarted come back after a moment. */

@@ -1,3 +1,4 @@
+import { pause } from '../../common/clock.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
@@ -67,7 +68,7 @@ async function traceOfOne(
     const root = collector.spans.find(({ name }) => name === ROOT);
     const spans = collector.spans.filter(({ traceId }) => traceId === root?.traceId);
     if (faultsIn(spans).length === 0 || Date.now() > endMs) return spans;
-    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    await pause(POLL_MS);
   }
 }
 

@@ -1,4 +1,4 @@
-import { setTimeout } from 'node:timers/promises';
+import { pause } from '../../../common/clock.ts';
 import { rankColumn } from '../../../common/columns.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import type { OrchestratorService } from '../../../common/rpc/services.ts';
@@ -47,6 +47,6 @@ export async function openAndAsk(
     const answer = await door.explain({ request }, call());
     const personal = answer.candidates.some(({ scores }) => (scores[PERSONAL] ?? 0) > 0);
     if (personal || poll === POLLS_MAX) return answer;
-    await setTimeout(POLL_MS);
+    await pause(POLL_MS);
   }
 }

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
+import { pause } from '../../../common/clock.ts';
 import { Columns, firstNonFinite } from '../../../common/columns.ts';
 import { Code } from '../../../common/errors.ts';
 import { type Call, rootCall } from '../../../common/rpc/call.ts';
@@ -223,7 +224,7 @@ class SlowWatcher {
     const { signal } = this.#stopping;
     try {
       for await (const { changes, epoch } of client.watchCatalogue(this.#requests(), rootCall({ signal }))) {
-        await new Promise((resolve) => setTimeout(resolve, WATCHER_DELAY_MS));
+        await pause(WATCHER_DELAY_MS);
         for (const { ordinal } of changes) this.ordinals.add(ordinal);
         this.epoch = epoch;
         this.#acknowledgements.push({ epoch, watcher: '' });
