@@ -81,7 +81,7 @@ beforeAll(async () => {
   for (const stage of STAGES)
     proxies[stage] = await StageProxy.start(addresses[stage], [contracts[stage], contracts.stage]);
   const orchestratorSees = Object.fromEntries(STAGES.map((stage) => [stage, proxies[stage].address]));
-  const env = { MILLRACE__ORCHESTRATOR__DEADLINE_MS: '1500', MILLRACE__ORCHESTRATOR__QUALITY_MIN: '1' };
+  const env = { MILLRACE__ORCHESTRATOR__DEADLINE_MS: '3000', MILLRACE__ORCHESTRATOR__QUALITY_MIN: '1' };
   processes = await Processes.start({ home: folder.home, env, orchestratorSees }, { addresses });
   channel = new Channel(addresses.orchestrator);
   door = channel.client(contracts.orchestrator);
@@ -181,7 +181,7 @@ describe.each(STAGES)('without %s', (stage) => {
   });
 
   test('because it is slow: what stands in, and why', async () => {
-    proxies[stage].set(METHODS[stage], { delayMs: 3_000 });
+    proxies[stage].set(METHODS[stage], { delayMs: 5_000 });
     await expectStandIn(stage, DegradedReason.DEGRADED_REASON_STAGE_TIMEOUT);
   });
 
