@@ -1,17 +1,15 @@
 import type { CatalogueChange, Item } from '../../gen/millrace/features/v1/features.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import { fieldError } from '../errors.ts';
+import { checkControl, checkId, ID_BYTES_MAX } from '../ids.ts';
 import type { Catalogue } from './catalogue.ts';
 
 const ITEMS_MAX = 10_000;
-const ID_BYTES_MAX = 256;
 const TITLE_CHARS_MAX = 1_000;
 const TEXT_CHARS_MAX = 100_000;
 const CATEGORIES_MAX = 255;
 const ATTRIBUTES_MAX = 256;
 const REGIONS_MAX = 300;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL = /[\u0000-\u001f\u007f]/;
 
 /**
  * Changes that add or replace the items, with the next ordinals for new ids, in the order given. A faulty item refuses all of
@@ -71,7 +69,7 @@ function checkCount(field: string, count: number): void {
 /** Refuses an item with a field out of its limits. `at`: where it stands in the request. */
 export function checkItem(item: Item, at: string): void {
   checkId(item.id, `${at}.id`);
-  if (CONTROL.test(item.title)) throw fieldError(`${at}.title`, 'has a control character');
+  checkControl(item.title, `${at}.title`);
   checkLength(item.title, TITLE_CHARS_MAX, `${at}.title`);
   checkLength(item.text, TEXT_CHARS_MAX, `${at}.text`);
   if (item.categories.length > CATEGORIES_MAX)
@@ -98,14 +96,6 @@ export function checkAttributes(attributes: Item['attributes'], field: string): 
     if (number !== undefined && !Number.isFinite(number))
       throw fieldError(`${field}.${name}`, `${number} is not finite`);
   }
-}
-
-/** Refuses an id that is empty, too long or has control characters. */
-export function checkId(id: string, field: string): void {
-  const bytes = Buffer.byteLength(id);
-  if (bytes === 0) throw fieldError(field, 'is empty');
-  if (bytes > ID_BYTES_MAX) throw fieldError(field, `${bytes} bytes; at most ${ID_BYTES_MAX}`);
-  if (CONTROL.test(id)) throw fieldError(field, 'has a control character');
 }
 
 function checkLength(text: string, max: number, field: string): void {

@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache';
 import { measureBloomRate } from '../../common/bloom/rate.ts';
-import { checkId } from '../../common/catalogue/writer.ts';
 import { MillraceError } from '../../common/errors.ts';
+import { checkId } from '../../common/ids.ts';
 import { Random } from '../../common/random.ts';
 import type { Call } from '../../common/rpc/call.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';

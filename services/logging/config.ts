@@ -2,7 +2,6 @@ import { z } from 'zod';
 
 /** Events of one Append. */
 export const EVENTS_MAX = 10_000;
-export const EVENT_ID_BYTES_MAX = 128;
 /** Events of one batch of a subscription, if the subscriber says nothing. */
 export const BATCH_DEFAULT = 1_000;
 

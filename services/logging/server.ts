@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { fieldError, type MillraceError } from '../../common/errors.ts';
+import { checkEventId } from '../../common/ids.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { contracts, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -11,7 +12,7 @@ import type {
   Feedback,
   SubscribeRequest,
 } from '../../gen/millrace/logging/v1/logging.ts';
-import { EVENT_ID_BYTES_MAX, EVENTS_MAX, loggingSchema } from './config.ts';
+import { EVENTS_MAX, loggingSchema } from './config.ts';
 import { EventLog } from './stage.ts';
 
 const PAYLOADS = ['decision', 'feedback', 'catalogue', 'user'] as const;
@@ -85,9 +86,7 @@ function checkEvents(events: readonly Event[]): void {
   if (events.length === 0 || events.length > EVENTS_MAX)
     throw fieldError('events', `${events.length} events; 1 to ${EVENTS_MAX} are allowed`);
   for (const [i, event] of events.entries()) {
-    const bytes = Buffer.byteLength(event.eventId);
-    if (bytes === 0 || bytes > EVENT_ID_BYTES_MAX)
-      throw fieldError(`events[${i}].event_id`, `${bytes} bytes; 1 to ${EVENT_ID_BYTES_MAX} are allowed`);
+    checkEventId(event.eventId, `events[${i}].event_id`);
     if (!(Number.isSafeInteger(event.timeMs) && event.timeMs >= 0))
       throw fieldError(`events[${i}].time_ms`, `${event.timeMs} is no time since 1970`);
     const payloads = PAYLOADS.filter((name) => event[name] !== undefined);

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
+import { checkEventId, checkId } from '../../common/ids.ts';
 import { type Call, remainingMs, within } from '../../common/rpc/call.ts';
 import type { FeaturesService, LoggingService } from '../../common/rpc/services.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -10,11 +11,9 @@ import type {
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import type { RecentUsers } from './recent-users.ts';
 import type { Recorder } from './recorder.ts';
-import { checkedId } from './requests.ts';
 import type { Tokens } from './tokens.ts';
 
 const EVENTS_MAX = 1_000;
-const EVENT_ID_BYTES_MAX = 128;
 const FUTURE_MS_MAX = 24 * 3_600_000;
 /** Share of the caller's time that waiting for another service may take: the rest is for the answer. */
 const WAIT_SHARE = 0.8;
@@ -92,11 +91,9 @@ async function untilKnown(
 
 function toRecord(event: FeedbackEvent, at: string, { catalogue, tokens, nowMs }: FeedbackWorld): Event {
   const { eventId, itemId, action, value, attributionToken: token } = event;
-  const idBytes = Buffer.byteLength(eventId);
-  if (idBytes === 0 || idBytes > EVENT_ID_BYTES_MAX)
-    throw fieldError(`${at}.event_id`, `${idBytes} bytes; 1 to ${EVENT_ID_BYTES_MAX} are allowed`);
-  const userId = checkedId(`${at}.user_id`, event.userId);
-  checkedId(`${at}.item_id`, itemId);
+  checkEventId(eventId, `${at}.event_id`);
+  const userId = checkId(event.userId, `${at}.user_id`);
+  checkId(itemId, `${at}.item_id`);
   if (!ACTIONS.has(action)) throw fieldError(`${at}.action`, `${action} is not an action`);
   if (value !== undefined && !Number.isFinite(value))
     throw fieldError(`${at}.value`, `${value} is not finite`);

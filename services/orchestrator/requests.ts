@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { checkId } from '../../common/catalogue/writer.ts';
 import { fieldError } from '../../common/errors.ts';
+import { checkId } from '../../common/ids.ts';
 import type { ClientContext, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
 import type { OrchestratorConfig } from './config.ts';
@@ -19,7 +19,7 @@ export function recommendQuery(
   world: { config: OrchestratorConfig; catalogue: Catalogue; tokens: Tokens; nowMs: number },
 ): Query {
   const { catalogue, config } = world;
-  const userId = checkedId('user_id', request.userId);
+  const userId = checkId(request.userId, 'user_id');
   const limit = checkedLimit(request.limit, config);
   if (request.seedItems.length > SEEDS_MAX)
     throw fieldError('seed_items', `${request.seedItems.length} items; at most ${SEEDS_MAX}`);
@@ -34,11 +34,6 @@ export function recommendQuery(
     seeds: resolved(request.seedItems, 'seed_items', catalogue),
     excluded: new Uint32Array(new Set(excluded)),
   };
-}
-
-export function checkedId(field: string, id: string): string {
-  checkId(id, field);
-  return id;
 }
 
 export function checkedLimit(

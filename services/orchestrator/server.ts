@@ -6,6 +6,7 @@ import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { systemClock } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
+import { checkId } from '../../common/ids.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -24,7 +25,7 @@ import { decisionEvent, firingTexts, scoresOf } from './decision.ts';
 import { recordFeedback } from './feedback.ts';
 import { RecentUsers } from './recent-users.ts';
 import { Recorder } from './recorder.ts';
-import { checkedId, checkedLimit, contextOf, recommendQuery, resolved } from './requests.ts';
+import { checkedLimit, contextOf, recommendQuery, resolved } from './requests.ts';
 import { Routes } from './routes.ts';
 import type { Peers, Query, Slate, World } from './run.ts';
 import { Tokens } from './tokens.ts';
@@ -115,9 +116,9 @@ class FrontDoor implements OrchestratorService {
   ): ReturnType<OrchestratorService['similarItems']> {
     const { config, catalogue: replica, routes } = this.#parts;
     const { catalogue } = replica;
-    const seed = catalogue.ordinalOf(checkedId('item_id', request.itemId));
+    const seed = catalogue.ordinalOf(checkId(request.itemId, 'item_id'));
     if (seed === undefined) throw fieldError('item_id', 'is not in the catalogue', 'ITEM_UNKNOWN');
-    const userId = request.userId === '' ? '' : checkedId('user_id', request.userId);
+    const userId = request.userId === '' ? '' : checkId(request.userId, 'user_id');
     const route = routes.route(userId);
     const query: Query = {
       userId,
@@ -155,7 +156,7 @@ class FrontDoor implements OrchestratorService {
     call: Call,
   ): ReturnType<OrchestratorService['getDecision']> {
     const { decision, timeMs } = await this.#parts.peers.logging.getDecision(
-      { requestId: checkedId('request_id', requestId) },
+      { requestId: checkId(requestId, 'request_id') },
       call,
     );
     return { decision, timeMs };

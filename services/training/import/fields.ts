@@ -1,9 +1,9 @@
+import { ID_BYTES_MAX } from '../../../common/ids.ts';
 import { RowFault } from './report.ts';
 
 /** The unit of a numeric time column; without one the magnitude decides. */
 export type TimeUnit = 's' | 'ms';
 
-const ID_BYTES_MAX = 256;
 /** Numbers from here on are milliseconds, below it seconds: the year 5138 in seconds, March 1973 in milliseconds. */
 const MILLISECONDS_FROM = 1e11;
 const TIME_MS_MAX = 8.64e15;
