@@ -1,5 +1,4 @@
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
@@ -16,6 +15,7 @@ import { decodeUser } from '../../common/user-state.ts';
 import { Item, type WatchCatalogueRequest } from '../../gen/millrace/features/v1/features.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
+import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { createLogging } from '../logging/server.ts';
 import { createFeatures } from './server.ts';
 
@@ -51,11 +51,6 @@ async function open(home: string, settings: Record<string, string> = {}): Promis
       await loggingComponent.close();
     },
   };
-}
-
-async function temporaryHome(): Promise<{ home: string; [Symbol.asyncDispose](): Promise<void> }> {
-  const home = await mkdtemp(join(tmpdir(), 'millrace-features-'));
-  return { home, [Symbol.asyncDispose]: () => rm(home, { recursive: true, force: true }) };
 }
 
 const items = (from: number, to: number): Item[] =>

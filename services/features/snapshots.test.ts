@@ -1,24 +1,19 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readdir, rm, truncate } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { readdir, truncate } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, test } from 'vitest';
 import { projectRoot } from '../../common/root.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { encodeUser } from '../../common/user-state.ts';
+import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { limits, recordedEvents, userIds } from './fixtures/world.ts';
 import { Snapshots } from './snapshots.ts';
 import { FeatureFold } from './stage.ts';
 
 const KILLS = 3;
 const SAVES_BEFORE_KILL = 5;
-
-async function temporaryFolder(): Promise<{ path: string; [Symbol.asyncDispose](): Promise<void> }> {
-  const path = await mkdtemp(join(tmpdir(), 'millrace-snapshots-'));
-  return { path, [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }) };
-}
 
 function snapshotsIn(folder: string): Snapshots {
   return new Snapshots(folder, limits, createLogger('test'));
@@ -44,9 +39,9 @@ function folded(count: number): FeatureFold {
 test.each([7, 50, 333])(
   'a snapshot after %i events and the tail equal the whole fold, bit for bit',
   async (cut) => {
-    await using folder = await temporaryFolder();
-    await snapshotsIn(folder.path).save(folded(cut));
-    const resumed = await snapshotsIn(folder.path).load();
+    await using folder = await temporaryHome();
+    await snapshotsIn(folder.home).save(folded(cut));
+    const resumed = await snapshotsIn(folder.home).load();
     expect(resumed.offset).toBe(cut);
     resumed.apply(recordedEvents(1_000).slice(cut), 1_000);
     expect(contents(resumed)).toEqual(contents(folded(1_000)));
@@ -54,22 +49,22 @@ test.each([7, 50, 333])(
 );
 
 test('a damaged snapshot gives way to the one before, and both damaged to the empty fold', async () => {
-  await using folder = await temporaryFolder();
-  const snapshots = snapshotsIn(folder.path);
+  await using folder = await temporaryHome();
+  const snapshots = snapshotsIn(folder.home);
   for (const count of [60, 70, 80]) await snapshots.save(folded(count));
-  const names = (await readdir(folder.path)).sort();
+  const names = (await readdir(folder.home)).sort();
   expect(names).toHaveLength(2);
-  await truncate(join(folder.path, names[1]), 100);
+  await truncate(join(folder.home, names[1]), 100);
   expect((await snapshots.load()).offset).toBe(70);
-  await truncate(join(folder.path, names[0]), 100);
+  await truncate(join(folder.home, names[0]), 100);
   expect((await snapshots.load()).offset).toBe(0);
 });
 
 test('killed at any moment, the service finds a whole snapshot, no older than the last one reported', async () => {
-  await using folder = await temporaryFolder();
+  await using folder = await temporaryHome();
   const script = join(projectRoot, 'services/features/fixtures/snapshotter.ts');
   for (let kill = 0; kill < KILLS; kill++) {
-    const child = spawn(process.execPath, ['--import', 'tsx', script, folder.path], {
+    const child = spawn(process.execPath, ['--import', 'tsx', script, folder.home], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let saved = 0;
@@ -79,10 +74,10 @@ test('killed at any moment, the service finds a whole snapshot, no older than th
       if (++saves === SAVES_BEFORE_KILL) setTimeout(() => child.kill('SIGKILL'), kill);
     }
     if (child.exitCode === null && child.signalCode === null) await once(child, 'exit');
-    const fold = await snapshotsIn(folder.path).load();
+    const fold = await snapshotsIn(folder.home).load();
     expect(fold.offset).toBeGreaterThanOrEqual(saved);
     expect(contents(fold)).toEqual(contents(folded(fold.offset)));
   }
-  await snapshotsIn(folder.path).save(folded(60));
-  expect((await readdir(folder.path)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  await snapshotsIn(folder.home).save(folded(60));
+  expect((await readdir(folder.home)).filter((name) => name.endsWith('.tmp'))).toEqual([]);
 });

@@ -6,8 +6,9 @@ import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type LoggingService } from '../../common/rpc/services.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { EventKind, type SubscribeResponse } from '../../gen/millrace/logging/v1/logging.ts';
+import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { click, decision } from './fixtures/events.ts';
-import { openLogging, temporaryFolder } from './fixtures/open.ts';
+import { openLogging } from './fixtures/open.ts';
 
 const log = createLogger('test');
 const call = () => rootCall({ timeoutMs: 10_000 });
@@ -22,18 +23,18 @@ function collect(logging: LoggingService, offset: number, got: string[], signal:
 }
 
 test('a consumer goes on where it was when the service comes back, each event once, until it is stopped', async () => {
-  await using folder = await temporaryFolder();
-  const address = `unix:${join(folder.path, 'logging.sock')}`;
+  await using folder = await temporaryHome();
+  const address = `unix:${join(folder.home, 'logging.sock')}`;
   using channel = new Channel(address);
   const stopping = new AbortController();
   const got: string[] = [];
   const consuming = collect(channel.client(contracts.logging), 0, got, stopping.signal);
   {
-    await using opened = await openLogging(folder.path, 'socket', {}, address);
+    await using opened = await openLogging(folder.home, 'socket', {}, address);
     await opened.logging.append({ events: [click('a'), decision('r'), click('b')] }, call());
     await expect.poll(() => got, { timeout: 10_000 }).toEqual(['a', 'b']);
   }
-  await using opened = await openLogging(folder.path, 'socket', {}, address);
+  await using opened = await openLogging(folder.home, 'socket', {}, address);
   await opened.logging.append({ events: [click('c')] }, call());
   await expect.poll(() => got, { timeout: 10_000 }).toEqual(['a', 'b', 'c']);
   stopping.abort();
@@ -45,8 +46,8 @@ test('a consumer goes on where it was when the service comes back, each event on
 test.each(['memory', 'socket'] as const)(
   'over %s a consumer is told at once what no retry mends, and stops when asked',
   async (transport) => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     const stopping = new AbortController();
     await expect(collect(opened.logging, 1, [], stopping.signal)).rejects.toMatchObject({
       reason: 'FIELD_INVALID',
@@ -61,8 +62,8 @@ test.each(['memory', 'socket'] as const)(
 );
 
 test('what the handler throws ends the consumer', async () => {
-  await using folder = await temporaryFolder();
-  await using opened = await openLogging(folder.path);
+  await using folder = await temporaryHome();
+  await using opened = await openLogging(folder.home);
   const handle = (): never => {
     throw new Error('cannot fold this');
   };

@@ -5,16 +5,17 @@ import { pause } from '../../common/clock.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Event, EventKind, SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
+import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { click, decision } from './fixtures/events.ts';
-import { openLogging, temporaryFolder } from './fixtures/open.ts';
+import { openLogging } from './fixtures/open.ts';
 
 const call = () => rootCall({ timeoutMs: 20_000 });
 
 describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
   test('an event counts once: again, twice in one call, at the same time, and after a restart', async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await temporaryHome();
     {
-      await using opened = await openLogging(folder.path, transport);
+      await using opened = await openLogging(folder.home, transport);
       const first = await opened.logging.append({ events: [click('a'), click('b'), click('a')] }, call());
       expect([first.offsets, first.duplicates, first.endOffset]).toEqual([
         [0, 1, 0],
@@ -27,7 +28,7 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
       expect(both.map(({ offsets }) => offsets)).toEqual([[2], [2]]);
       expect(both.map(({ duplicates }) => duplicates[0]).sort()).toEqual([false, true]);
     }
-    await using reopened = await openLogging(folder.path, transport);
+    await using reopened = await openLogging(folder.home, transport);
     const again = await reopened.logging.append({ events: [click('b'), click('e')] }, call());
     expect([again.offsets, again.duplicates]).toEqual([
       [1, 3],
@@ -36,8 +37,8 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
   });
 
   test('a subscription gives wanted kinds from an offset, says when it has caught up, and goes on live', async () => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     await opened.logging.append({ events: [click('a'), decision('r1'), click('b')] }, call());
     const kinds = [EventKind.EVENT_KIND_FEEDBACK];
     const request = SubscribeRequest.fromPartial({ consumer: 't', offset: 1, kinds });
@@ -55,8 +56,8 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
   });
 
   test('a batch in which nothing is wanted still moves the subscriber on; in an empty log the first batch is empty', async () => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     const kinds = [EventKind.EVENT_KIND_USER];
     const batches = opened.logging
       .subscribe(SubscribeRequest.fromPartial({ kinds }), call())
@@ -68,8 +69,8 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
   });
 
   test('a subscription ends when its subscriber leaves', async () => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     const leaving = new AbortController();
     const subscription = opened.logging.subscribe(
       SubscribeRequest.fromPartial({}),
@@ -88,12 +89,12 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
   });
 
   test('decisions are found by request id, also after a restart', async () => {
-    await using folder = await temporaryFolder();
+    await using folder = await temporaryHome();
     {
-      await using opened = await openLogging(folder.path, transport);
+      await using opened = await openLogging(folder.home, transport);
       await opened.logging.append({ events: [click('a'), decision('r1')] }, call());
     }
-    await using opened = await openLogging(folder.path, transport);
+    await using opened = await openLogging(folder.home, transport);
     const found = await opened.logging.getDecision({ requestId: 'r1' }, call());
     expect(found).toMatchObject({ offset: 1, timeMs: 2, decision: { userId: 'u' } });
     await expect(opened.logging.getDecision({ requestId: 'r9' }, call())).rejects.toMatchObject({
@@ -124,8 +125,8 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
       'events[0].feedback.value',
     ],
   ])('%s is refused with the field, and nothing is written', async (_, events, field) => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     await expect(opened.logging.append({ events }, call())).rejects.toMatchObject({
       reason: 'FIELD_INVALID',
       violations: [{ field }],
@@ -137,15 +138,15 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
     ['an offset beyond the end', { offset: 5 }, 'offset'],
     ['batches too large', { batchMax: 10_001 }, 'batch_max'],
   ])('%s is refused', async (_, fields, field) => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     const batches = opened.logging.subscribe(SubscribeRequest.fromPartial(fields), call());
     await expect(batches[Symbol.asyncIterator]().next()).rejects.toMatchObject({ violations: [{ field }] });
   });
 
   test('a slow subscriber holds the reading back, and memory does not grow', async () => {
-    await using folder = await temporaryFolder();
-    await using opened = await openLogging(folder.path, transport);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, transport);
     const text = 'x'.repeat(20_000);
     const [rounds, perRound] = [40, 100];
     for (let round = 0; round < rounds; round++) {
@@ -176,8 +177,8 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
 });
 
 test('ids are remembered for the configured number of events at least', async () => {
-  await using folder = await temporaryFolder();
-  await using opened = await openLogging(folder.path, 'memory', { MILLRACE__LOGGING__DEDUP_EVENTS: '2000' });
+  await using folder = await temporaryHome();
+  await using opened = await openLogging(folder.home, 'memory', { MILLRACE__LOGGING__DEDUP_EVENTS: '2000' });
   const events = Array.from({ length: 6_000 }, (_, i) => click(`e${i}`));
   await opened.logging.append({ events }, call());
   const { duplicates } = await opened.logging.append({ events: events.slice(-2_000) }, call());
@@ -187,17 +188,17 @@ test('ids are remembered for the configured number of events at least', async ()
 });
 
 test('while the log cannot be written appends are UNAVAILABLE and health says so; then a retry counts once', async () => {
-  await using folder = await temporaryFolder();
+  await using folder = await temporaryHome();
   const settings = { MILLRACE__LOGGING__SEGMENT_BYTES_MAX: '4096' };
-  await using opened = await openLogging(folder.path, 'socket', settings);
+  await using opened = await openLogging(folder.home, 'socket', settings);
   const large = (id: string) => click(id, 'x'.repeat(4_000));
   await opened.logging.append({ events: [large('a')] }, call());
-  await rename(join(folder.path, 'log'), join(folder.path, 'away'));
+  await rename(join(folder.home, 'log'), join(folder.home, 'away'));
   await expect(opened.logging.append({ events: [large('b')] }, call())).rejects.toMatchObject({
     reason: 'LOG_UNAVAILABLE',
   });
   expect(opened.health).toEqual([true, false]);
-  await rename(join(folder.path, 'away'), join(folder.path, 'log'));
+  await rename(join(folder.home, 'away'), join(folder.home, 'log'));
   const { offsets, duplicates } = await opened.logging.append({ events: [large('b'), large('a')] }, call());
   expect([offsets, duplicates]).toEqual([
     [1, 0],

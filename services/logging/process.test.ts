@@ -10,8 +10,8 @@ import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type LoggingService } from '../../common/rpc/services.ts';
 import { SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
+import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { click } from './fixtures/events.ts';
-import { temporaryFolder } from './fixtures/open.ts';
 
 const SERVE = fileURLToPath(new URL('fixtures/serve.ts', import.meta.url));
 const COMMAND = [process.execPath, '--import', 'tsx', SERVE];
@@ -54,11 +54,11 @@ async function start(folder: string, command: readonly string[] = COMMAND): Prom
 }
 
 test('kill -9 loses nothing acknowledged, and retrying everything counts each event once', async () => {
-  await using folder = await temporaryFolder();
+  await using folder = await temporaryHome();
   const acknowledged = new Map<string, number>();
   const sent = new Set<string>();
   for (const [round, appends] of [30, 80].entries()) {
-    await using started = await start(folder.path);
+    await using started = await start(folder.home);
     const { child, exited, logging } = started;
     let answered = 0;
     const writer = async (name: number): Promise<void> => {
@@ -74,7 +74,7 @@ test('kill -9 loses nothing acknowledged, and retrying everything counts each ev
     await exited;
   }
   expect(acknowledged.size).toBeGreaterThanOrEqual(220);
-  await using started = await start(folder.path);
+  await using started = await start(folder.home);
   const { child, exited, logging } = started;
   const retried = [...sent];
   const { offsets } = await logging.append({ events: retried.map((id) => click(id)) }, call());
@@ -82,7 +82,7 @@ test('kill -9 loses nothing acknowledged, and retrying everything counts each ev
   child.kill('SIGTERM');
   await exited;
   const logged: string[] = [];
-  for await (const { offset, event } of readEvents(join(folder.path, 'log'))) {
+  for await (const { offset, event } of readEvents(join(folder.home, 'log'))) {
     expect(offset).toBe(logged.length);
     logged.push(event.eventId);
   }
@@ -94,10 +94,10 @@ const canMount = spawnSync('unshare', ['-rm', 'mount', '-t', 'tmpfs', 'none', '/
 test.skipIf(!canMount)(
   'a full disk refuses new events by reason, still knows old ones and serves them (skipped where no tmpfs can be mounted)',
   async () => {
-    await using folder = await temporaryFolder();
-    await mkdir(join(folder.path, 'log'));
-    const mounted = `mount -t tmpfs -o size=256k none '${folder.path}/log' && exec ${COMMAND.map((part) => `'${part}'`).join(' ')}`;
-    await using started = await start(folder.path, ['unshare', '-rm', 'sh', '-c', mounted]);
+    await using folder = await temporaryHome();
+    await mkdir(join(folder.home, 'log'));
+    const mounted = `mount -t tmpfs -o size=256k none '${folder.home}/log' && exec ${COMMAND.map((part) => `'${part}'`).join(' ')}`;
+    await using started = await start(folder.home, ['unshare', '-rm', 'sh', '-c', mounted]);
     const { logging } = started;
     const text = 'x'.repeat(5_000);
     let written = 0;
