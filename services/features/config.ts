@@ -16,7 +16,7 @@ export const featuresSchema = z.strictObject({
   /** A watcher of the catalogue that does not acknowledge a change in this time is disconnected, milliseconds. */
   watchAckTimeoutMs: z.number().positive().default(1_000),
   /** Item counters are sent at most this often, milliseconds. */
-  countersIntervalMs: z.number().positive().default(1_000),
+  countersIntervalMs: z.number().positive().default(250),
   /** Encoded user states are kept until they change, up to so many bytes. */
   cachedStatesBytesMax: z
     .number()
