@@ -1,6 +1,9 @@
 import { BundlePolicy, type DescribeResponse } from '../gen/millrace/stage/v1/stage.ts';
-import type { DegradedReason, StageStatus } from '../gen/millrace/type/v1/type.ts';
+import type { DegradedReason, RequestContext, StageStatus } from '../gen/millrace/type/v1/type.ts';
 import type { BundleHost } from './bundle/host.ts';
+import { systemClock } from './clock.ts';
+import type { Candidates } from './columns.ts';
+import { fieldError } from './errors.ts';
 import { projectVersion } from './root.ts';
 import type { StageService } from './rpc/services.ts';
 
@@ -55,4 +58,14 @@ export function stageStatus(
     degraded: fields.degraded ?? [],
     durationUs: 0,
   };
+}
+
+/** Refuses more candidates than the stage takes. */
+export function checkRows({ count }: Candidates, rowsMax: number): void {
+  if (count > rowsMax) throw fieldError('candidates.count', `${count} rows; at most ${rowsMax}`);
+}
+
+/** The time of a request: its own, or now where it names none. */
+export function requestTimeMs({ timeMs }: RequestContext): number {
+  return timeMs === 0 ? systemClock.nowMs() : timeMs;
 }

@@ -2,7 +2,6 @@ import { join } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
-import { systemClock } from '../../common/clock.ts';
 import { Columns, rankColumn, scoreColumn } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import { CounterFeed } from '../../common/features/counter-feed.ts';
@@ -14,7 +13,7 @@ import {
   type StageService,
 } from '../../common/rpc/services.ts';
 import type { Component, Environment } from '../../common/service.ts';
-import { stageStatus } from '../../common/stage.ts';
+import { requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { RetrieveRequest } from '../../gen/millrace/candidates/v1/candidates.ts';
@@ -79,7 +78,7 @@ function checked({ context, limit, seeds, sources }: Framed<RetrieveRequest>): R
   return {
     user: decodeUser(context.userState),
     seeds: seeds.count === 0 ? undefined : seeds.items,
-    timeMs: context.timeMs === 0 ? systemClock.nowMs() : context.timeMs,
+    timeMs: requestTimeMs(context),
     limit,
     names: sources,
     quality: context.quality === 0 ? 1 : context.quality,

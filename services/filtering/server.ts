@@ -2,9 +2,7 @@ import { join } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
-import { systemClock } from '../../common/clock.ts';
 import { Candidates, Columns } from '../../common/columns.ts';
-import { fieldError } from '../../common/errors.ts';
 import {
   contracts,
   type FeaturesService,
@@ -12,7 +10,7 @@ import {
   type StageService,
 } from '../../common/rpc/services.ts';
 import type { Component, Environment } from '../../common/service.ts';
-import { stageStatus } from '../../common/stage.ts';
+import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { FilterRequest } from '../../gen/millrace/filtering/v1/filtering.ts';
@@ -43,8 +41,7 @@ export async function createFiltering(
     filter: (request) =>
       bundles.use(request.context.bundle, (stage, bundle) => {
         const { candidates } = request;
-        if (candidates.count > ROWS_MAX)
-          throw fieldError('candidates.count', `${candidates.count} rows; at most ${ROWS_MAX}`);
+        checkRows(candidates, ROWS_MAX);
         const status = stageStatus('filtering', { bundle, catalogueEpoch: catalogue.epoch });
         return { status, ...split(candidates.items, stage.filter(candidates.items, contextOf(request))) };
       }),
@@ -72,7 +69,7 @@ function contextOf({
 }): FilterContext {
   const user = decodeUser(context.userState);
   return {
-    nowMs: context.timeMs === 0 ? systemClock.nowMs() : context.timeMs,
+    nowMs: requestTimeMs(context),
     region: context.region,
     excluded: excluded.items,
     hidden: user.hidden,

@@ -3,9 +3,8 @@ import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
-import { systemClock } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
-import { fieldError, MillraceError } from '../../common/errors.ts';
+import { MillraceError } from '../../common/errors.ts';
 import { CounterFeed } from '../../common/features/counter-feed.ts';
 import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
@@ -18,7 +17,7 @@ import {
   type StageService,
 } from '../../common/rpc/services.ts';
 import type { Component, Environment } from '../../common/service.ts';
-import { stageStatus } from '../../common/stage.ts';
+import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
@@ -55,10 +54,9 @@ export async function createRanking(
   const implementation: RankingService = {
     rank: ({ context, candidates }) =>
       bundles.use(context.bundle, async ({ stage, counters: base }, bundle) => {
-        if (candidates.count > ROWS_MAX)
-          throw fieldError('candidates.count', `${candidates.count} rows; at most ${ROWS_MAX}`);
+        checkRows(candidates, ROWS_MAX);
         const user = decodeUser(context.userState);
-        const timeMs = context.timeMs === 0 ? systemClock.nowMs() : context.timeMs;
+        const timeMs = requestTimeMs(context);
         const ranked = await stage.rank({ candidates, user, timeMs, counters: feed.current ?? base });
         const degraded = feed.connected ? [] : [DegradedReason.DEGRADED_REASON_FEATURES_FAILED];
         return {

@@ -4,7 +4,7 @@ import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
-import { pause, systemClock } from '../../common/clock.ts';
+import { pause } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import { decodeIals } from '../../common/models/ials.ts';
@@ -16,7 +16,7 @@ import {
   type StageService,
 } from '../../common/rpc/services.ts';
 import type { Component, Environment } from '../../common/service.ts';
-import { stageStatus } from '../../common/stage.ts';
+import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
 import { policyOf, ROWS_MAX, rerankingSchema, SLATE_MAX } from './config.ts';
 import { RuledItems, SlateStage } from './stage.ts';
@@ -52,11 +52,10 @@ export async function createReranking(
   const implementation: RerankingService = {
     rerank: ({ context, candidates, limit }) =>
       bundles.use(context.bundle, ({ stage, policyVersion }, bundle) => {
-        if (candidates.count > ROWS_MAX)
-          throw fieldError('candidates.count', `${candidates.count} rows; at most ${ROWS_MAX}`);
+        checkRows(candidates, ROWS_MAX);
         if (limit < 1 || limit > SLATE_MAX)
           throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
-        const nowMs = context.timeMs === 0 ? systemClock.nowMs() : context.timeMs;
+        const nowMs = requestTimeMs(context);
         const slate = stage.choose(candidates, context, nowMs, limit);
         return {
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
