@@ -18,7 +18,7 @@ export class ConfigSource {
     this.#tree = readTree(environment.MILLRACE_CONFIG, resolve(this.home, 'millrace.yaml'));
     for (const [name, value] of Object.entries(environment)) {
       if (value !== undefined && /^MILLRACE__/i.test(name))
-        overlay(this.#tree, name.split('__').slice(1), value);
+        overlay(this.#tree, name.split('__').slice(1), valueOf(name, value));
     }
   }
 
@@ -70,13 +70,21 @@ function readTree(path: string | undefined, defaultPath: string): Record<string,
   }
 }
 
-function overlay(tree: Record<string, unknown>, path: string[], value: string): void {
+function valueOf(variable: string, text: string): unknown {
+  try {
+    return parse(text);
+  } catch (cause) {
+    throw new MillraceError('CONFIG_INVALID', `configuration: ${variable}: ${(cause as Error).message}`);
+  }
+}
+
+function overlay(tree: Record<string, unknown>, path: string[], value: unknown): void {
   let node = tree;
   for (const [i, part] of path.entries()) {
     const key =
       Object.keys(node).find((known) => known.toLowerCase() === part.toLowerCase()) ?? camelCase(part);
     if (i === path.length - 1) {
-      node[key] = parse(value);
+      node[key] = value;
       return;
     }
     if (typeof node[key] !== 'object' || node[key] === null) node[key] = {};
