@@ -4,9 +4,6 @@ import { serialize } from 'node:v8';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { Random } from '../../common/random.ts';
-import { rootCall } from '../../common/rpc/call.ts';
-import { Channel } from '../../common/rpc/client.ts';
-import { contracts } from '../../common/rpc/services.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { createAllInOne } from '../../deploy/all-in-one.ts';
 import { RecommendRequest, type RecommendResponse } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
@@ -193,20 +190,20 @@ async function measureFrontDoor(
   address: string,
   processes: Readonly<Record<string, number>>,
 ): Promise<Measured> {
-  using channel = new Channel(address);
-  const door = channel.client(contracts.orchestrator);
+  const client = new PlainClient(address, methodOf('orchestrator'));
   const random = new Random(1);
   const reasons = new Map<number, number>();
   let short = 0;
   const call = async (): Promise<void> => {
     const request = RecommendRequest.fromPartial({ userId: `user-${random.int(USERS)}` });
-    const { items, degraded }: RecommendResponse = await door.recommend(request, rootCall());
+    const { items, degraded } = (await client.call(request)) as RecommendResponse;
     if (items.length < 20) short++;
     for (const reason of degraded) reasons.set(reason, (reasons.get(reason) ?? 0) + 1);
   };
   const measured = await warmLoad(plan, layout, processes, call);
   if (short > 0 || reasons.size > 0)
     plan.print(JSON.stringify({ bench: 'cascade', layout, short, degraded: Object.fromEntries(reasons) }));
+  client.close();
   return measured;
 }
 
