@@ -18,7 +18,7 @@ export class ConfigSource {
     this.#tree = readTree(environment.MILLRACE_CONFIG, resolve(this.home, 'millrace.yaml'));
     for (const [name, value] of Object.entries(environment)) {
       if (value !== undefined && /^MILLRACE__/i.test(name))
-        overlay(this.#tree, name.split('__').slice(1), valueOf(name, value));
+        overlay(this.#tree, name.split('__').slice(1), parsedValue(name, value));
     }
   }
 
@@ -70,7 +70,7 @@ function readTree(path: string | undefined, defaultPath: string): Record<string,
   }
 }
 
-function valueOf(variable: string, text: string): unknown {
+function parsedValue(variable: string, text: string): unknown {
   try {
     return parse(text);
   } catch (cause) {

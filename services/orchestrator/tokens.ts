@@ -73,5 +73,5 @@ export class Tokens {
 }
 
 function invalid(field: string): Error {
-  return fieldError(field, 'not a token that was given out for this', 'TOKEN_INVALID');
+  return fieldError(field, 'not a token that was given out to this user for this', 'TOKEN_INVALID');
 }
