@@ -11,7 +11,7 @@ import { untilServing } from '../support/health.ts';
 import { freeAddresses, Processes, SERVICES, spawnMillrace } from '../support/processes.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyHome } from '../support/tiny-home.ts';
-import type { BenchOptions } from './bench.ts';
+import { type Bench, parsed, wholeNumber } from './bench.ts';
 import { methodOf, type Recordings } from './hops.ts';
 import { HopsFloor } from './hops-floor.ts';
 import { makeLargeWorld } from './large-world.ts';
@@ -38,19 +38,34 @@ interface Plan {
   readonly print: (line: string) => void;
 }
 
+export const cascadeBench: Bench = {
+  usage: '[--short] [--calls N] [--home FOLDER]',
+  async run(args, print) {
+    const { short, calls, home } = parsed(args, {
+      short: { type: 'boolean', default: false },
+      calls: { type: 'string' },
+      home: { type: 'string' },
+    });
+    await using temporary = home === undefined ? await temporaryHome() : undefined;
+    await benchCascade({
+      home: home ?? (temporary?.home as string),
+      calls: calls === undefined ? (short ? CALLS_SHORT : CALLS) : wholeNumber(calls, 'calls', 1),
+      print,
+    });
+  },
+};
+
 /**
  * Recommend with 500 candidates on 100,000 items, in one process and split into seven, from this process by eight at a time
  * after a warm-up; CPU is that of all processes, this one included. Beside it two floors: the same messages over the same
  * hops by bare grpc-js between as many processes, and the stages' work called as functions here.
  */
-export async function benchCascade({ short, calls, home, print }: BenchOptions): Promise<void> {
-  await using temporary = home === undefined ? await temporaryHome() : undefined;
-  const folder = home ?? (temporary?.home as string);
-  await mkdir(folder, { recursive: true });
-  const plan: Plan = { home: folder, calls: calls ?? (short ? CALLS_SHORT : CALLS), print };
+async function benchCascade(plan: Plan): Promise<void> {
+  const { home, print } = plan;
+  await mkdir(home, { recursive: true });
   const bundle = await ensureBundle(plan);
   const { recordings, inputs } = await recordMessages(plan, bundle);
-  const file = join(folder, 'bench-recordings.v8');
+  const file = join(home, 'bench-recordings.v8');
   await writeFile(file, serialize(recordings));
   const pureBeforeUs = await measurePureWork(plan, bundle, inputs);
   const emptyUs = await measureEmptyCall(plan, file);

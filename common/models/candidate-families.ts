@@ -1,0 +1,94 @@
+import type { CandidateModel, FitRun } from './candidate-model.ts';
+import { fitIals, type IalsModel, IalsUserSolver, ialsDefaults } from './ials.ts';
+import type { InteractionMatrix } from './interactions.ts';
+import { fitPopularity } from './popularity.ts';
+import { vectorModel } from './vector-model.ts';
+
+/** A kind of candidate model with the settings that are worth trying on a data set. */
+export interface CandidateFamily {
+  /** Settings to choose from by held-out interactions, the default first; fewer where the data is large. */
+  grid(matrix: InteractionMatrix): readonly Settings[];
+  /** `settings`: one of `grid`. */
+  fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
+}
+
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** Every family by the name that configuration and benchmarks know it by. */
+export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
+  popularity: typed({
+    grid: () => [{}],
+    fit: async (matrix) => sameForAll(fitPopularity(matrix).scores),
+  }),
+  ials: typed({
+    grid: () => [{}],
+    fit: async (matrix, _, { seed, onProgress }) => {
+      const model = fitIals(matrix, { ...ialsDefaults, seed }, onProgress);
+      return vectorModel(model.options.dim, foldedIn(matrix, model), model.itemFactors);
+    },
+  }),
+};
+
+/** A family whose settings have a type of their own. */
+function typed<S extends Settings>(family: {
+  grid(matrix: InteractionMatrix): readonly S[];
+  fit(matrix: InteractionMatrix, settings: S, run: FitRun): Promise<CandidateModel>;
+}): CandidateFamily {
+  return family as CandidateFamily;
+}
+
+/** The vectors of all rows of the matrix. */
+function foldedIn(
+  { offsets, columns, weights, rowCount }: InteractionMatrix,
+  model: IalsModel,
+): Float32Array {
+  const { dim } = model.options;
+  const solver = new IalsUserSolver(model);
+  const vectors = new Float32Array(rowCount * dim);
+  for (let row = 0; row < rowCount; row++) {
+    const [start, end] = [offsets[row], offsets[row + 1]];
+    const vector = vectors.subarray(row * dim, (row + 1) * dim);
+    solver.solve(columns.subarray(start, end), weights.subarray(start, end), vector);
+  }
+  return vectors;
+}
+
+function sameForAll(itemScores: Float32Array): CandidateModel {
+  return {
+    itemCount: itemScores.length,
+    scoreUsers(users, scores) {
+      for (let row = 0; row < users.length; row++) scores.set(itemScores, row * itemScores.length);
+    },
+  };
+}
+
+export interface Chosen {
+  readonly model: CandidateModel;
+  readonly settings: Settings;
+  /** Merit on the held-out interactions of each of the grid that was tried, in its order. */
+  readonly merits: readonly number[];
+}
+
+/** Fits every setting of the grid and keeps the best by `run.heldOut`; the default, where nothing is held out. */
+export async function chooseAndFit(
+  family: CandidateFamily,
+  matrix: InteractionMatrix,
+  run: FitRun,
+): Promise<Chosen> {
+  const [preset, ...others] = family.grid(matrix);
+  const { heldOut } = run;
+  let best = { model: await family.fit(matrix, preset, run), settings: preset };
+  if (heldOut === undefined) return { ...best, merits: [] };
+  const merits = [await heldOut.merit(best.model)];
+  let bestMerit = merits[0];
+  for (const settings of others) {
+    const model = await family.fit(matrix, settings, run);
+    const merit = await heldOut.merit(model);
+    merits.push(merit);
+    if (merit > bestMerit) {
+      bestMerit = merit;
+      best = { model, settings };
+    }
+  }
+  return { ...best, merits };
+}

@@ -1,0 +1,65 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
+import { UsageError } from './bench.ts';
+
+/** A split of users' items: three matrices with the same rows and columns. */
+export interface ItemLists {
+  readonly train: InteractionMatrix;
+  readonly valid: InteractionMatrix;
+  readonly test: InteractionMatrix;
+}
+
+/** Text of `path` or of `path.gz`; UsageError where there is neither. */
+export function readText(path: string): string {
+  if (existsSync(path)) {
+    const bytes = readFileSync(path);
+    return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  }
+  if (existsSync(`${path}.gz`)) return gunzipSync(readFileSync(`${path}.gz`)).toString('utf8');
+  throw new UsageError(`${path}[.gz]: no such file`);
+}
+
+/**
+ * Reads `train|valid|test.txt[.gz]` of a folder: a user and the items that they took up a line, any tokens, blank-separated. A
+ * user may have several lines or none in a part. Ids become ordinals in order, numeric where all ids are whole numbers.
+ */
+export function readItemLists(folder: string): ItemLists {
+  const parts = (['train', 'valid', 'test'] as const).map((name) => pairsOf(join(folder, `${name}.txt`)));
+  const users = ordinals(parts.map((part) => part.users));
+  const items = ordinals(parts.map((part) => part.items));
+  const [train, valid, test] = parts.map((part) =>
+    interactionMatrix(
+      {
+        users: Uint32Array.from(part.users, (id) => users.get(id)!),
+        items: Uint32Array.from(part.items, (id) => items.get(id)!),
+      },
+      users.size,
+      items.size,
+    ),
+  );
+  if (train.columns.length === 0) throw new UsageError(`${join(folder, 'train.txt')}: no interactions`);
+  train.weights.fill(1);
+  return { train, valid, test };
+}
+
+function pairsOf(path: string): { users: string[]; items: string[] } {
+  const users: string[] = [];
+  const items: string[] = [];
+  for (const line of readText(path).split('\n')) {
+    const [user, ...taken] = line.trim().split(/\s+/);
+    for (const item of taken) {
+      users.push(user);
+      items.push(item);
+    }
+  }
+  return { users, items };
+}
+
+function ordinals(columns: readonly string[][]): Map<string, number> {
+  const ids = [...new Set(columns.flat())];
+  const numeric = ids.every((id) => /^\d{1,15}$/.test(id));
+  ids.sort(numeric ? (a, b) => Number(a) - Number(b) : undefined);
+  return new Map(ids.map((id, ordinal) => [id, ordinal]));
+}

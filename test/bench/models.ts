@@ -1,0 +1,47 @@
+import { CANDIDATE_FAMILIES, chooseAndFit } from '../../common/models/candidate-families.ts';
+import { rankHeldOut } from '../../common/models/held-out.ts';
+import { type Bench, oneOf, parsed, required, wholeNumber } from './bench.ts';
+import { type ItemLists, readItemLists } from './item-lists.ts';
+import { eachInItsProcess, measured } from './report.ts';
+
+const CUT_OFFS = [10, 20, 40];
+const PATIENCE = 5;
+const SEED = 1;
+const THREADS = 2;
+
+/** Candidate models on `train|valid|test.txt[.gz]`; settings and stopping by the validation part, train items masked. */
+export const modelsBench: Bench = {
+  usage: `--data DIR [--model NAME] [--seed N]   NAME: ${Object.keys(CANDIDATE_FAMILIES).join(' ')}`,
+  async run(args, print) {
+    const values = parsed(args, {
+      data: { type: 'string' },
+      model: { type: 'string' },
+      seed: { type: 'string', default: String(SEED) },
+    });
+    const names = Object.keys(CANDIDATE_FAMILIES);
+    const seed = wholeNumber(values.seed, 'seed');
+    const folder = required(values.data, 'data');
+    if (values.model === undefined) return eachInItsProcess('models', args, names);
+    const model = oneOf(values.model, names, 'model');
+    const lists = readItemLists(folder);
+    await measured(print, { bench: 'models', model }, seed, () => measureModel(model, lists, seed));
+  },
+};
+
+async function measureModel(name: string, { train, valid, test }: ItemLists, seed: number) {
+  const chosen = await chooseAndFit(CANDIDATE_FAMILIES[name], train, {
+    seed,
+    threads: THREADS,
+    heldOut: {
+      merit: async (model) => (await rankHeldOut(model, train, valid, [10]))[0].ndcg,
+      patience: PATIENCE,
+    },
+  });
+  const means = await rankHeldOut(chosen.model, train, test, CUT_OFFS);
+  const figures: Record<string, unknown> = {};
+  means.forEach(({ recall, ndcg }, i) => {
+    figures[`recall@${CUT_OFFS[i]}`] = recall;
+    figures[`ndcg@${CUT_OFFS[i]}`] = ndcg;
+  });
+  return { ...figures, settings: chosen.settings, validation: chosen.merits };
+}

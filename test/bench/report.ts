@@ -1,0 +1,53 @@
+import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { projectRoot } from '../../common/root.ts';
+
+/** Packages whose version may move a figure. */
+const MEASURED_PACKAGES = ['onnxruntime-node', 'hnswlib-node'];
+
+/** The versions that a figure was taken with. */
+function versions(): Record<string, string> {
+  const { version, dependencies } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
+    version: string;
+    dependencies: Record<string, string>;
+  };
+  const packages = MEASURED_PACKAGES.map((name) => [name, dependencies[name]] as const);
+  return { millrace: version, node: process.versions.node, ...Object.fromEntries(packages) };
+}
+
+/** Does `work` and prints its figures as one JSON line with what they cost: seconds, peak memory of the process, seed, versions. */
+export async function measured(
+  print: (line: string) => void,
+  labels: Readonly<Record<string, unknown>>,
+  seed: number,
+  work: () => Promise<Readonly<Record<string, unknown>>>,
+): Promise<void> {
+  const startedAt = performance.now();
+  const figures = await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const peakRssMb = process.resourceUsage().maxRSS / 1024;
+  print(
+    JSON.stringify({
+      ...labels,
+      ...figures,
+      seconds: Number(seconds.toFixed(2)),
+      peakRssMb: Math.round(peakRssMb),
+      seed,
+      versions: versions(),
+    }),
+  );
+}
+
+/**
+ * Runs a benchmark once for each model in a process of its own, so that each one's peak memory is its own and one that fails
+ * leaves the others. Throws naming those that failed.
+ */
+export function eachInItsProcess(bench: string, args: readonly string[], models: readonly string[]): void {
+  const failed = models.filter((model) => {
+    const command = [...process.execArgv, process.argv[1], bench, ...args, '--model', model];
+    const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
+    return status !== 0;
+  });
+  if (failed.length > 0) throw new Error(`${bench}: failed: ${failed.join(' ')}`);
+}
