@@ -1,4 +1,6 @@
 import { createHash } from 'node:crypto';
+import { z } from 'zod';
+import type { Manifest } from '../bundle/manifest.ts';
 
 type Entity = 'user' | 'item' | 'interaction' | 'context';
 
@@ -12,36 +14,63 @@ export interface FeatureDeclaration {
   readonly description: string;
 }
 
-/** Retrieval sources whose rank and score the ranker sees. */
-export const RANKED_SOURCES = ['ials', 'item_to_item', 'bm25', 'popularity'] as const;
+/** What a ranker is fed: the features in the order of its columns. */
+export interface FeatureSchema {
+  /** Retrieval sources whose rank and score the ranker sees, in the order of their columns. */
+  readonly sources: readonly string[];
+  readonly features: readonly FeatureDeclaration[];
+  /** Features a row. */
+  readonly width: number;
+  /** Identifies names, versions and encodings of the features in order; a model is served only by the schema it was trained on. */
+  readonly hash: string;
+}
 
-const perSource: FeatureDeclaration[] = RANKED_SOURCES.flatMap((source): FeatureDeclaration[] => [
-  {
-    name: `retrieval.${source}.log_rank`,
-    version: 1,
-    entity: 'interaction',
-    encoding: 'log1p',
-    description: `rank in the list of ${source}; missing if it did not retrieve the item`,
-  },
-  {
-    name: `retrieval.${source}.score`,
-    version: 1,
-    entity: 'interaction',
-    encoding: 'number',
-    description: `score of ${source} on its own scale; missing if it did not retrieve the item`,
-  },
-  {
-    name: `retrieval.${source}.score_share`,
-    version: 1,
-    entity: 'interaction',
-    encoding: 'share',
-    description: `score of ${source} over the largest of the request; missing if it did not retrieve the item`,
-  },
-]);
+/** Sources of a bundle that names none. */
+const DEFAULT_SOURCES = ['ials', 'item_to_item', 'bm25', 'popularity'];
 
-/** The features of the first-stage ranker in the order of the model's columns. */
-export const FEATURES: readonly FeatureDeclaration[] = [
-  ...perSource,
+/** The schema of a bundle with these sources. */
+export function featureSchema(sources: readonly string[] = DEFAULT_SOURCES): FeatureSchema {
+  const features = [...sources.flatMap(featuresOfSource), ...COMMON_FEATURES];
+  const identity = features.map(({ name, version, encoding }) => [name, version, encoding]);
+  const hash = createHash('sha256').update(JSON.stringify(identity)).digest('hex');
+  return { sources, features, width: features.length, hash };
+}
+
+const rankingSettings = z.object({ sources: z.array(z.string()) }).optional();
+
+/** The schema that a bundle's ranker was trained on, by its `settings.ranking`. */
+export function schemaOfBundle({ settings }: Pick<Manifest, 'settings'>): FeatureSchema {
+  return featureSchema(rankingSettings.safeParse(settings.ranking).data?.sources);
+}
+
+function featuresOfSource(source: string): FeatureDeclaration[] {
+  return [
+    {
+      name: `retrieval.${source}.log_rank`,
+      version: 1,
+      entity: 'interaction',
+      encoding: 'log1p',
+      description: `rank in the list of ${source}; missing if it did not retrieve the item`,
+    },
+    {
+      name: `retrieval.${source}.score`,
+      version: 1,
+      entity: 'interaction',
+      encoding: 'number',
+      description: `score of ${source} on its own scale; missing if it did not retrieve the item`,
+    },
+    {
+      name: `retrieval.${source}.score_share`,
+      version: 1,
+      entity: 'interaction',
+      encoding: 'share',
+      description: `score of ${source} over the largest of the request; missing if it did not retrieve the item`,
+    },
+  ];
+}
+
+/** The features behind those of the sources. */
+const COMMON_FEATURES: readonly FeatureDeclaration[] = [
   {
     name: 'retrieval.rrf',
     version: 1,
@@ -144,8 +173,3 @@ export const FEATURES: readonly FeatureDeclaration[] = [
     description: 'hour of the day, UTC, cosine',
   },
 ];
-
-/** Identifies names, versions and encodings of the features in order; a model is served only by the schema it was trained on. */
-export const FEATURE_SCHEMA_HASH: string = createHash('sha256')
-  .update(JSON.stringify(FEATURES.map(({ name, version, encoding }) => [name, version, encoding])))
-  .digest('hex');

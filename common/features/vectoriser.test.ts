@@ -4,11 +4,12 @@ import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
 import { Candidates, Columns, rankColumn, scoreColumn } from '../columns.ts';
 import { anonymousUser, type User } from '../user-state.ts';
-import { FEATURES } from './declarations.ts';
+import { featureSchema } from './declarations.ts';
 import { ItemColumns } from './item-columns.ts';
 import { ItemCounters } from './item-counters.ts';
 import { Vectoriser } from './vectoriser.ts';
 
+const schema = featureSchema();
 const NOW_MS = 1_700_000_000_000;
 const DAY_MS = 86_400_000;
 
@@ -55,17 +56,17 @@ const counters = new ItemCounters(
 );
 
 function vectorised(user: User): (name: string, row: number) => number {
-  const rows = new Vectoriser(new ItemColumns(catalogue())).vectorise({
+  const rows = new Vectoriser(new ItemColumns(catalogue()), schema).vectorise({
     candidates,
     user,
     timeMs: NOW_MS,
     counters,
   });
-  expect(rows.length).toBe(candidates.count * FEATURES.length);
+  expect(rows.length).toBe(candidates.count * schema.width);
   return (name, row) => {
-    const column = FEATURES.findIndex((feature) => feature.name === name);
+    const column = schema.features.findIndex((feature) => feature.name === name);
     expect(column, name).toBeGreaterThanOrEqual(0);
-    return rows[row * FEATURES.length + column];
+    return rows[row * schema.width + column];
   };
 }
 

@@ -1,17 +1,17 @@
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import { type Candidates, Columns, rankColumn, scoreColumn } from '../columns.ts';
 import { isPositive, type User } from '../user-state.ts';
-import { FEATURES, RANKED_SOURCES } from './declarations.ts';
+import type { FeatureSchema } from './declarations.ts';
 import type { ItemColumns } from './item-columns.ts';
 import type { ItemCounters } from './item-counters.ts';
 
 const MISSING = Number.NaN;
+/** Log rank, score, share of the largest score. */
+const SOURCE_FEATURES = 3;
 const DAY_MS = 86_400_000;
 /** Latest positive events that stand for the present taste. */
 const RECENT_EVENTS = 30;
 const CLICK_PRIOR = { clicks: 1, impressions: 20 };
-const WIDTH = FEATURES.length;
-const COLUMN: ReadonlyMap<string, number> = new Map(FEATURES.map(({ name }, column) => [name, column]));
 
 /** What one request's features are made of. */
 export interface VectoriserInput {
@@ -30,20 +30,32 @@ interface Taste {
 }
 
 /**
- * Turns candidates into the ranker's rows: `FEATURES` by column, NaN where a value is missing. Training and serving call this
+ * Turns candidates into the ranker's rows: the schema's features by column, NaN where a value is missing. Training and serving call this
  * same code. Holds its scratch: one instance serves one call at a time.
  */
 export class Vectoriser {
   readonly #items: ItemColumns;
+  readonly #schema: FeatureSchema;
+  /** First column of each group of features that stand side by side. */
+  readonly #at: Readonly<Record<'rrf' | 'item' | 'user' | 'interaction' | 'context', number>>;
   #categoryShare = new Float32Array(64);
 
-  constructor(items: ItemColumns) {
+  constructor(items: ItemColumns, schema: FeatureSchema) {
     this.#items = items;
+    this.#schema = schema;
+    const columnOf = (name: string): number => schema.features.findIndex((feature) => feature.name === name);
+    this.#at = {
+      rrf: columnOf('retrieval.rrf'),
+      item: columnOf('item.positives'),
+      user: columnOf('user.positives'),
+      interaction: columnOf('interaction.category_affinity'),
+      context: columnOf('context.hour_sin'),
+    };
   }
 
   /** A new `count` × width row-major matrix. */
   vectorise(input: VectoriserInput): Float32Array {
-    const rows = new Float32Array(input.candidates.count * WIDTH);
+    const rows = new Float32Array(input.candidates.count * this.#schema.width);
     this.#retrieval(rows, input.candidates);
     this.#item(rows, input);
     this.#user(rows, input);
@@ -53,18 +65,19 @@ export class Vectoriser {
   }
 
   #retrieval(rows: Float32Array, candidates: Candidates): void {
-    for (const source of RANKED_SOURCES) {
-      const at = columnOf(`retrieval.${source}.log_rank`);
+    const { sources, width } = this.#schema;
+    for (const [i, source] of sources.entries()) {
+      const at = i * SOURCE_FEATURES;
       const ranks = candidates.columns.get(rankColumn(source));
       const scores = candidates.columns.get(scoreColumn(source));
       if (ranks === undefined || scores === undefined) {
-        for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH)
+        for (let row = 0, o = at; row < candidates.count; row++, o += width)
           rows[o] = rows[o + 1] = rows[o + 2] = MISSING;
         continue;
       }
       let largest = 0;
       for (let row = 0; row < scores.length; row++) if (scores[row] > largest) largest = scores[row];
-      for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+      for (let row = 0, o = at; row < candidates.count; row++, o += width) {
         const retrieved = ranks[row] > 0;
         rows[o] = retrieved ? Math.log1p(ranks[row]) : MISSING;
         rows[o + 1] = retrieved ? scores[row] : MISSING;
@@ -72,13 +85,12 @@ export class Vectoriser {
       }
     }
     const rrf = candidates.column(Columns.rrf);
-    const at = columnOf('retrieval.rrf');
-    for (let row = 0; row < candidates.count; row++) rows[row * WIDTH + at] = rrf[row];
+    for (let row = 0; row < candidates.count; row++) rows[row * width + this.#at.rrf] = rrf[row];
   }
 
   #item(rows: Float32Array, { candidates, counters, timeMs }: VectoriserInput): void {
-    const at = columnOf('item.positives');
-    for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+    const { width } = this.#schema;
+    for (let row = 0, o = this.#at.item; row < candidates.count; row++, o += width) {
       const item = candidates.items[row];
       const impressions = countOf(counters.impression, item);
       const ageMs = timeMs - this.#items.availableFromMs(item);
@@ -94,20 +106,20 @@ export class Vectoriser {
   }
 
   #user(rows: Float32Array, { candidates, user, timeMs }: VectoriserInput): void {
-    const at = columnOf('user.positives');
+    const { width } = this.#schema;
     const positives = Math.log1p(user.positives);
     const events = user.timesMs.length;
     const days = events === 0 ? MISSING : Math.log1p(Math.max(timeMs - user.timesMs[events - 1], 0) / DAY_MS);
-    for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+    for (let row = 0, o = this.#at.user; row < candidates.count; row++, o += width) {
       rows[o] = positives;
       rows[o + 1] = days;
     }
   }
 
   #interaction(rows: Float32Array, { candidates, counters }: VectoriserInput, taste: Taste): void {
-    const at = columnOf('interaction.category_affinity');
+    const { width } = this.#schema;
     const { categories } = this.#items;
-    for (let row = 0, o = at; row < candidates.count; row++, o += WIDTH) {
+    for (let row = 0, o = this.#at.interaction; row < candidates.count; row++, o += width) {
       const item = candidates.items[row];
       const count = categories.lengthOf(item);
       let sum = 0;
@@ -126,11 +138,11 @@ export class Vectoriser {
   }
 
   #context(rows: Float32Array, timeMs: number): void {
-    const at = columnOf('context.hour_sin');
+    const { width } = this.#schema;
     const angle = ((timeMs % DAY_MS) / DAY_MS) * 2 * Math.PI;
     const sine = Math.sin(angle);
     const cosine = Math.cos(angle);
-    for (let o = at; o < rows.length; o += WIDTH) {
+    for (let o = this.#at.context; o < rows.length; o += width) {
       rows[o] = sine;
       rows[o + 1] = cosine;
     }
@@ -161,11 +173,6 @@ export class Vectoriser {
     for (let category = 0; category < categories.count; category++) this.#categoryShare[category] /= events;
     return { events, meanYear: yearSum / years, meanLogPositives: logSum / events };
   }
-}
-
-/** Features of one group stand side by side in `FEATURES`, so that a group is found by its first. */
-function columnOf(name: string): number {
-  return COLUMN.get(name) as number;
 }
 
 function countOf(counts: Float32Array, item: number): number {

@@ -6,7 +6,7 @@ import { type Manifest, Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { u32Of } from '../../common/columns.ts';
 import { ConfigSource } from '../../common/config.ts';
-import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { Random } from '../../common/random.ts';
@@ -129,9 +129,10 @@ async function expectWhole(manifest: Manifest): Promise<void> {
   expect(sum(ItemCounters.read(await bundle.read(Part.counters)).positive)).toBe(USERS * PER_USER);
   expect(sum(ItemCounters.read(await holdout.read(Part.counters)).positive)).toBe(USERS * (PER_USER - 1));
   expect(new Set(u32Of(await bundle.read(Part.fallback))).size).toBe(ITEMS);
+  const schema = schemaOfBundle(manifest);
   await using scorer = await Scorer.open(await bundle.read(Part.ranker), {
-    width: FEATURES.length,
-    featureSchemaHash: FEATURE_SCHEMA_HASH,
+    width: schema.width,
+    featureSchemaHash: schema.hash,
   });
-  expect(scorer.width).toBe(FEATURES.length);
+  expect(scorer.width).toBe(schema.width);
 }

@@ -6,7 +6,7 @@ import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { Columns } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { CounterFeed } from '../../common/features/counter-feed.ts';
-import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
@@ -46,7 +46,7 @@ export async function createRanking(
     load: async (bundle) => {
       const base = await catalogue.base(bundle);
       items ??= new ItemColumns(base);
-      const stage = new RankStage(items, await openScorer(bundle));
+      const stage = await openStage(bundle, items);
       return { stage, counters: await bundle.decoded(Part.counters, ItemCounters.read) };
     },
     unload: ({ stage }) => void stage.close(),
@@ -86,12 +86,12 @@ export async function createRanking(
   });
 }
 
-async function openScorer(bundle: Bundle): Promise<Scorer> {
+async function openStage(bundle: Bundle, items: ItemColumns): Promise<RankStage> {
+  const schema = schemaOfBundle(bundle.manifest);
   try {
-    return await Scorer.open(await bundle.read(Part.ranker), {
-      width: FEATURES.length,
-      featureSchemaHash: FEATURE_SCHEMA_HASH,
-    });
+    const model = await bundle.read(Part.ranker);
+    const expected = { width: schema.width, featureSchemaHash: schema.hash };
+    return new RankStage(items, schema, await Scorer.open(model, expected));
   } catch (cause) {
     if (cause instanceof MillraceError) throw cause;
     const message = `bundle ${bundle.version}: part ${Part.ranker}: ${(cause as Error).message}`;

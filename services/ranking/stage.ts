@@ -1,4 +1,5 @@
 import { Candidates, Columns } from '../../common/columns.ts';
+import type { FeatureSchema } from '../../common/features/declarations.ts';
 import type { ItemColumns } from '../../common/features/item-columns.ts';
 import { Vectoriser, type VectoriserInput } from '../../common/features/vectoriser.ts';
 import type { Scorer } from '../../common/onnx/scorer.ts';
@@ -8,8 +9,8 @@ export class RankStage {
   readonly #vectoriser: Vectoriser;
   readonly #scorer: Scorer;
 
-  constructor(items: ItemColumns, scorer: Scorer) {
-    this.#vectoriser = new Vectoriser(items);
+  constructor(items: ItemColumns, schema: FeatureSchema, scorer: Scorer) {
+    this.#vectoriser = new Vectoriser(items, schema);
     this.#scorer = scorer;
   }
 

@@ -6,6 +6,9 @@ import { recencySchema } from '../../common/models/recency.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 
+/** Candidate models that can be trained. */
+const CANDIDATE_MODELS = ['ials', 'item_to_item'] as const;
+
 /** Rankers that can be trained. */
 export const RANKERS = ['logistic', 'neural'] as const;
 export type Ranker = (typeof RANKERS)[number];
@@ -14,6 +17,8 @@ const positiveActions = [...ACTION_BY_NAME].filter(([, action]) => isPositive(ac
 
 export const trainSchema = z.strictObject({
   seed: z.number().int().default(1),
+  /** Candidate models to learn, each a source of the candidates service. */
+  candidates: z.array(z.enum(CANDIDATE_MODELS)).default(['ials', 'item_to_item']),
   /** Confidence of one event by its action, in learning item factors and popularity; 1 where absent. */
   actionWeights: z.partialRecord(z.enum(positiveActions), z.number().positive().max(1_000)).default({}),
   ials: z
@@ -85,6 +90,11 @@ export const trainSchema = z.strictObject({
     .prefault({}),
 });
 export type TrainConfig = z.output<typeof trainSchema>;
+
+/** The sources of a bundle whose rank and score its ranker sees. */
+export function rankedSources({ candidates }: TrainConfig): string[] {
+  return [...candidates, 'bm25', 'popularity'];
+}
 
 /** The confidence of an event by its action. */
 export function weightOfAction({ actionWeights }: TrainConfig): (action: Action) => number {

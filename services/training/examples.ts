@@ -1,6 +1,6 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import type { Candidates } from '../../common/columns.ts';
-import { FEATURES } from '../../common/features/declarations.ts';
+import type { FeatureSchema } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import type { ItemCounters } from '../../common/features/item-counters.ts';
 import { Vectoriser } from '../../common/features/vectoriser.ts';
@@ -19,8 +19,6 @@ export interface GroupedExamples extends Examples {
   readonly groups: Uint32Array;
 }
 
-const WIDTH = FEATURES.length;
-
 /**
  * Pointwise examples of moments: the item taken up is labelled 1, the other candidates 0. Of those at most `negativesMax` are
  * drawn at random, each with the weight of all that it stands for. Moments whose item was not retrieved teach nothing and are
@@ -32,8 +30,14 @@ export class ExampleMaker {
   readonly #counters: ItemCounters;
   readonly #random: Random;
 
-  constructor(options: { catalogue: Catalogue; retrieve: Retrieve; counters: ItemCounters; random: Random }) {
-    this.#vectoriser = new Vectoriser(new ItemColumns(options.catalogue));
+  constructor(options: {
+    catalogue: Catalogue;
+    schema: FeatureSchema;
+    retrieve: Retrieve;
+    counters: ItemCounters;
+    random: Random;
+  }) {
+    this.#vectoriser = new Vectoriser(new ItemColumns(options.catalogue), options.schema);
     this.#retrieve = options.retrieve;
     this.#counters = options.counters;
     this.#random = options.random;
@@ -61,11 +65,18 @@ export class ExampleMaker {
 
 /** Examples that grow by doubling. */
 export class ExampleBuffer {
-  #features = new Float32Array(1024 * WIDTH);
+  readonly #width: number;
+  #features: Float32Array;
   #labels = new Float32Array(1024);
   #weights = new Float32Array(1024);
   #rows = 0;
   readonly #groups: number[] = [0];
+
+  /** `width`: features a row. */
+  constructor(width: number) {
+    this.#width = width;
+    this.#features = new Float32Array(1024 * width);
+  }
 
   get groupCount(): number {
     return this.#groups.length - 1;
@@ -75,7 +86,8 @@ export class ExampleBuffer {
   push(features: Float32Array, row: number, label: number, weight: number): void {
     if (this.#rows === this.#labels.length) this.#grow();
     const at = this.#rows++;
-    this.#features.set(features.subarray(row * WIDTH, (row + 1) * WIDTH), at * WIDTH);
+    const width = this.#width;
+    this.#features.set(features.subarray(row * width, (row + 1) * width), at * width);
     this.#labels[at] = label;
     this.#weights[at] = weight;
   }
@@ -87,8 +99,8 @@ export class ExampleBuffer {
   finish(): GroupedExamples {
     return {
       rows: this.#rows,
-      width: WIDTH,
-      features: this.#features.slice(0, this.#rows * WIDTH),
+      width: this.#width,
+      features: this.#features.slice(0, this.#rows * this.#width),
       labels: this.#labels.slice(0, this.#rows),
       weights: this.#weights.slice(0, this.#rows),
       groups: Uint32Array.from(this.#groups),

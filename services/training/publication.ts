@@ -1,5 +1,6 @@
 import type { Manifest } from '../../common/bundle/manifest.ts';
-import { FEATURE_SCHEMA_HASH } from '../../common/features/declarations.ts';
+import { featureSchema } from '../../common/features/declarations.ts';
+import { rankedSources } from './config.ts';
 import type { Metrics } from './evaluation.ts';
 import type { Parts } from './parts.ts';
 import type { TrainedRanker } from './ranker.ts';
@@ -23,6 +24,7 @@ export async function publish(
 ): Promise<Manifest> {
   const { catalogue, endOffset } = data;
   const live = await store.live();
+  const schema = featureSchema(rankedSources(config));
   const rankerSettings = ranker && { ranker: { model: ranker.model, validation: ranker.validation } };
   return store.publish(
     {
@@ -30,12 +32,12 @@ export async function publish(
       createdMs: nowMs,
       parent: live?.champion ?? '',
       holdout,
-      featureSchemaHash: FEATURE_SCHEMA_HASH,
+      featureSchemaHash: schema.hash,
       lineage: catalogue.lineage,
       catalogueEpoch: catalogue.epoch,
       logOffset: endOffset,
       metrics,
-      settings: { train: config, ...rankerSettings },
+      settings: { train: config, ranking: { sources: schema.sources }, ...rankerSettings },
     },
     parts,
   );

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BundleStore } from '../../common/bundle/store.ts';
+import { type FeatureSchema, featureSchema } from '../../common/features/declarations.ts';
 import { Random } from '../../common/random.ts';
+import { rankedSources } from './config.ts';
 import { ExampleBuffer, ExampleMaker, type GroupedExamples, type Retrieve } from './examples.ts';
 import { drawn, type Holdout } from './holdout.ts';
 import { learntParts, type Parts } from './parts.ts';
@@ -12,6 +14,7 @@ import { countersWithout, replay } from './replay.ts';
 import type { Training } from './training.ts';
 
 export interface RankerExamples {
+  readonly schema: FeatureSchema;
   readonly train: GroupedExamples;
   /** Users' latest moments, with all their candidates. */
   readonly validation: GroupedExamples;
@@ -39,6 +42,7 @@ export async function rankerExamples(
 ): Promise<RankerExamples> {
   const { data, config, limits, composition, progress, nowMs } = training;
   const { catalogue } = data;
+  const schema = featureSchema(rankedSources(config));
   const random = new Random(config.seed);
   const { targets, validating, unlearnt } = planned(training, holdout, random);
   const counters = countersWithout(data, unlearnt);
@@ -51,16 +55,16 @@ export async function rankerExamples(
     await using retrieval = await composition.openRetrieval(home, version, counters);
     const { candidates, negatives } = config.ranker;
     const retrieve: Retrieve = (user, timeMs) => retrieval.retrieve(user, timeMs, candidates);
-    const maker = new ExampleMaker({ catalogue, retrieve, counters, random });
-    const train = new ExampleBuffer();
-    const validation = new ExampleBuffer();
+    const maker = new ExampleMaker({ catalogue, schema, retrieve, counters, random });
+    const train = new ExampleBuffer(schema.width);
+    const validation = new ExampleBuffer(schema.width);
     let done = 0;
     for (const moment of replay(data, targets, holdout.testPairs, limits)) {
       if (validating.has(moment.user, moment.item)) await maker.add(moment, candidates, validation);
       else await maker.add(moment, negatives, train);
       progress('replaying the log', ++done, targets.length);
     }
-    return { train: train.finish(), validation: validation.finish() };
+    return { schema, train: train.finish(), validation: validation.finish() };
   } finally {
     await rm(home, { recursive: true, force: true });
   }

@@ -1,5 +1,4 @@
 import { MillraceError } from '../../common/errors.ts';
-import { FEATURE_SCHEMA_HASH } from '../../common/features/declarations.ts';
 import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
 import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
 import type { PointwiseModel, PointwiseOptions } from '../../common/models/pointwise.ts';
@@ -29,7 +28,7 @@ export interface TrainedRanker {
  * Without validation groups it is logistic regression unless the configuration says otherwise.
  */
 export async function trainRanker(
-  { train, validation }: RankerExamples,
+  { train, validation, schema }: RankerExamples,
   { ranker, seed }: Pick<TrainConfig, 'ranker' | 'seed'>,
   progress: Progress,
 ): Promise<TrainedRanker> {
@@ -44,7 +43,7 @@ export async function trainRanker(
   let best: { model: Ranker; fitted: PointwiseModel; merit: number } | undefined;
   const merits: Partial<Record<Ranker, number>> = {};
   for (const model of models) {
-    const fitted = await fitModel(model, train, blind ? undefined : validation, seed, progress);
+    const fitted = await fitModel(model, train, blind ? undefined : validation, schema.hash, seed, progress);
     const { bestEpoch, history } = fitted.report;
     const merit = history[bestEpoch - 1].metric ?? 0;
     if (!blind) merits[model] = merit;
@@ -58,12 +57,13 @@ function fitModel(
   model: Ranker,
   train: GroupedExamples,
   validation: GroupedExamples | undefined,
+  featureSchemaHash: string,
   seed: number,
   progress: Progress,
 ): Promise<PointwiseModel> {
   const options = {
     seed,
-    featureSchemaHash: FEATURE_SCHEMA_HASH,
+    featureSchemaHash,
     onProgress: ({ epoch }: { epoch: number }) => progress(`${model} ranker`, epoch, SETTINGS[model].epochs),
     ...(validation && {
       validation: {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Bundle } from '../../common/bundle/store.ts';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
@@ -118,9 +118,10 @@ async function ranking(
   counters: ItemCounters,
   requests: StageInputs['ranking'],
 ): Promise<StageWork> {
-  const expected = { width: FEATURES.length, featureSchemaHash: FEATURE_SCHEMA_HASH };
+  const schema = schemaOfBundle(bundle.manifest);
+  const expected = { width: schema.width, featureSchemaHash: schema.hash };
   const scorer = await Scorer.open(await bundle.read(Part.ranker), expected);
-  const stage = new RankStage(new ItemColumns(catalogue), scorer);
+  const stage = new RankStage(new ItemColumns(catalogue), schema, scorer);
   const inputs = requests.map(({ context, candidates }) => ({
     candidates,
     user: decodeUser(context.userState),

@@ -6,7 +6,7 @@ import { VectorTable } from '../../common/ann/vectors.ts';
 import { type Manifest, Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { bytesOf } from '../../common/columns.ts';
-import { FEATURE_SCHEMA_HASH, FEATURES } from '../../common/features/declarations.ts';
+import { featureSchema } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
 import { Vectoriser } from '../../common/features/vectoriser.ts';
@@ -56,7 +56,7 @@ export async function makeTinyBundle(home: string, options: TinyBundleOptions = 
     createdMs: world.nowMs,
     parent: '',
     holdout: '',
-    featureSchemaHash: FEATURE_SCHEMA_HASH,
+    featureSchemaHash: schema.hash,
     lineage: world.catalogue.lineage,
     catalogueEpoch: world.catalogue.epoch,
     logOffset,
@@ -123,7 +123,7 @@ async function trainedRanker(
     const { onnx } = await fitLogistic(examples, {
       ...logisticDefaults,
       epochs: 5,
-      featureSchemaHash: FEATURE_SCHEMA_HASH,
+      featureSchemaHash: schema.hash,
     });
     return onnx;
   } finally {
@@ -132,6 +132,7 @@ async function trainedRanker(
 }
 
 const noLiveCounters = { current: undefined, onVersion: () => () => {} };
+const schema = featureSchema();
 const NEGATIVES_PER_USER = 20;
 
 async function rankerExamples(
@@ -140,8 +141,8 @@ async function rankerExamples(
   stage: RetrieveStage,
 ): Promise<Examples> {
   const columns = new ItemColumns(world.catalogue);
-  const vectoriser = new Vectoriser(columns);
-  const width = FEATURES.length;
+  const vectoriser = new Vectoriser(columns, schema);
+  const { width } = schema;
   const matrices: Float32Array[] = [];
   const labels: number[] = [];
   for (let row = 0; row < world.userCount; row++) {
