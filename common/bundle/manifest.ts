@@ -1,17 +1,12 @@
 import { z } from 'zod';
+import type { LearntPart } from './learnt-sources.ts';
 
-/** The parts that a bundle may have. Each is one file, named by the sha256 of its bytes. */
+/** Parts that a bundle may have beside those of its learnt sources. Each is one file, named by the sha256 of its bytes. */
 export const Part = {
   /** The catalogue at `catalogueEpoch`: ids, items, blocks (common/catalogue). */
   catalogue: 'catalogue',
-  /** iALS item factors and what fold-in needs (common/models/ials.ts). */
-  ials: 'ials',
-  /** Nearest-neighbour index over the iALS item factors; absent where exact search is faster. */
-  ialsIndex: 'ials-index',
   /** BM25 postings over item text (common/text). */
   bm25: 'bm25',
-  /** Item-to-item neighbours (common/models/item-to-item.ts). */
-  itemToItem: 'item-to-item',
   /** Items by popularity (common/models/popularity.ts). */
   popularity: 'popularity',
   /** Item counters at `logOffset`, for ranking before the live ones arrive. */
@@ -21,7 +16,7 @@ export const Part = {
   /** The first-stage ranker, ONNX, with the feature-schema hash in its metadata. */
   ranker: 'ranker',
 } as const;
-export type Part = (typeof Part)[keyof typeof Part];
+export type Part = (typeof Part)[keyof typeof Part] | LearntPart | `${LearntPart}-index`;
 
 const partSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),

@@ -36,7 +36,7 @@ export const candidatesSchema = z.strictObject({
       fresh: source(30, 0.25),
     })
     .prefault({}),
-  ials: z
+  vectors: z
     .strictObject({
       /** Latest positives that the user's vector is made from. */
       historyMax: historyMax(200),
@@ -49,7 +49,7 @@ export const candidatesSchema = z.strictObject({
       efPerNeighbour: z.number().min(1).max(100).default(2.5),
     })
     .prefault({}),
-  itemToItem: z.strictObject({ historyMax: historyMax(50) }).prefault({}),
+  neighbours: z.strictObject({ historyMax: historyMax(50) }).prefault({}),
   bm25: z
     .strictObject({
       variant: z.enum(['lucene', 'robertson', 'atire', 'bm25l', 'bm25+']).default(bm25Defaults.variant),

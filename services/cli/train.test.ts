@@ -109,11 +109,7 @@ describe('trainAndPublish', () => {
 });
 
 async function expectWhole(manifest: Manifest): Promise<void> {
-  expect(Object.keys(manifest.parts).sort()).toEqual(
-    Object.values(Part)
-      .filter((part) => part !== Part.ialsIndex)
-      .sort(),
-  );
+  expect(Object.keys(manifest.parts).sort()).toEqual([...Object.values(Part), 'ials', 'item-to-item'].sort());
   expect(Object.keys(manifest.metrics)).toEqual([
     'popularity',
     'ials',

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
-import { Part } from '../../common/bundle/manifest.ts';
-import { BundleStore } from '../../common/bundle/store.ts';
+import { modelPart, sourcesBy } from '../../common/bundle/learnt-sources.ts';
+import type { Part } from '../../common/bundle/manifest.ts';
+import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { pause } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
@@ -44,7 +45,7 @@ export async function createReranking(
       const base = await catalogue.base(bundle);
       items ??= new RuledItems(base, config.rules, (warning) => log.warn({ warning }, 'rule without effect'));
       const policy = policyOf(config, bundle.manifest.settings.reranking ?? {});
-      const { itemFactors, options } = await bundle.decoded(Part.ials, decodeIals);
+      const { itemFactors, options } = await bundle.decoded(vectorsOf(bundle), decodeIals);
       const stage = new SlateStage(items, policy, itemFactors, options.dim);
       return { stage, policyVersion: versionOf({ policy, rules: config.rules }) };
     },
@@ -102,4 +103,10 @@ async function* policyVersions(
     last = version;
     await pause(POLICY_POLL_MS, call.signal);
   }
+}
+
+/** The part whose vectors tell how alike two items are. BUNDLE_DAMAGED, from the read, where a bundle has none. */
+function vectorsOf(bundle: Bundle): Part {
+  const parts = sourcesBy('vectors').map(modelPart);
+  return parts.find((part) => bundle.has(part)) ?? parts[0];
 }

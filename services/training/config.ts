@@ -1,13 +1,11 @@
 import { z } from 'zod';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
+import { learntSources } from '../../common/bundle/learnt-sources.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
 import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
 import { recencySchema } from '../../common/models/recency.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
-
-/** Candidate models that can be trained. */
-const CANDIDATE_MODELS = ['ials', 'item_to_item'] as const;
 
 /** Rankers that can be trained. */
 export const RANKERS = ['logistic', 'neural'] as const;
@@ -18,7 +16,7 @@ const positiveActions = [...ACTION_BY_NAME].filter(([, action]) => isPositive(ac
 export const trainSchema = z.strictObject({
   seed: z.number().int().default(1),
   /** Candidate models to learn, each a source of the candidates service. */
-  candidates: z.array(z.enum(CANDIDATE_MODELS)).default(['ials', 'item_to_item']),
+  candidates: z.array(z.enum(learntSources)).default(['ials', 'item_to_item']),
   /** Confidence of one event by its action, in learning item factors and popularity; 1 where absent. */
   actionWeights: z.partialRecord(z.enum(positiveActions), z.number().positive().max(1_000)).default({}),
   ials: z

@@ -1,6 +1,7 @@
 import { EXACT_ROWS_MAX } from '../../common/ann/create-index.ts';
 import { HnswIndex, hnswDefaults } from '../../common/ann/hnsw.ts';
 import { VectorTable } from '../../common/ann/vectors.ts';
+import { indexPart, modelPart } from '../../common/bundle/learnt-sources.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { bytesOf } from '../../common/columns.ts';
@@ -55,9 +56,9 @@ export async function learntParts(
   });
   const fallback = vettedItems(popularity, { catalogue, counters, nowMs }, config.fallback);
   return {
-    [Part.ials]: encodeIals(ials),
-    ...(await indexPart(ials, progress)),
-    [Part.itemToItem]: encodeItemToItem(itemToItem),
+    [modelPart('ials')]: encodeIals(ials),
+    ...(await builtIndex(ials, progress)),
+    [modelPart('item_to_item')]: encodeItemToItem(itemToItem),
     [Part.popularity]: encodePopularity(popularity),
     [Part.counters]: counters.serialise(),
     [Part.fallback]: bytesOf(fallback),
@@ -65,11 +66,14 @@ export async function learntParts(
 }
 
 /** An HNSW index where exact search would be slower. */
-async function indexPart({ itemFactors, itemCount, options }: IalsModel, progress: Progress): Promise<Parts> {
+async function builtIndex(
+  { itemFactors, itemCount, options }: IalsModel,
+  progress: Progress,
+): Promise<Parts> {
   if (itemCount <= EXACT_ROWS_MAX) return {};
   const table = new VectorTable(itemFactors as Float32Array<ArrayBuffer>, options.dim, 'ip');
   const index = HnswIndex.build(table, hnswDefaults, (rows) => progress('HNSW', rows, itemCount));
-  return { [Part.ialsIndex]: await index.toBytes() };
+  return { [indexPart('ials')]: await index.toBytes() };
 }
 
 /**

@@ -136,7 +136,7 @@ async function reranking(
   catalogue: Catalogue,
   requests: StageInputs['reranking'],
 ): Promise<StageWork> {
-  const { itemFactors, options } = await bundle.decoded(Part.ials, decodeIals);
+  const { itemFactors, options } = await bundle.decoded('ials', decodeIals);
   const config = rerankingSchema.parse({});
   const policy = policyOf(config, bundle.manifest.settings.reranking ?? {});
   const stage = new SlateStage(new RuledItems(catalogue, [], () => {}), policy, itemFactors, options.dim);

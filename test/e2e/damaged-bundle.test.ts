@@ -1,6 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { Part } from '../../common/bundle/manifest.ts';
 import { pause } from '../../common/clock.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -34,7 +33,7 @@ test('a damaged bundle leaves the old one in place, holds no other up, and does 
   const { store } = await makeTinyHome(folder.home);
   await makeTinyBundle(folder.home, { version: 'tiny-2', dim: 8 });
   await makeTinyBundle(folder.home, { version: 'tiny-3', dim: 12 });
-  const damaged = (await store.open('tiny-2')).path(Part.ials);
+  const damaged = (await store.open('tiny-2')).path('ials');
   const bytes = await readFile(damaged);
   bytes[bytes.length >> 1] ^= 1;
   await writeFile(damaged, bytes);

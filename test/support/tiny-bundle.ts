@@ -91,9 +91,9 @@ async function retrievalParts(
   const tokeniser = createTokeniser({ stemmer: 'porter', stopwords: 'english' });
   return {
     [Part.catalogue]: catalogue.serialise(),
-    [Part.ials]: encodeIals(ials),
-    [Part.ialsIndex]: await HnswIndex.build(vectors).toBytes(),
-    [Part.itemToItem]: encodeItemToItem(fitItemToItem(matrix)),
+    ials: encodeIals(ials),
+    'ials-index': await HnswIndex.build(vectors).toBytes(),
+    'item-to-item': encodeItemToItem(fitItemToItem(matrix)),
     [Part.popularity]: encodePopularity(popularity),
     [Part.bm25]: encodePostings(buildPostings(itemTexts(catalogue), tokeniser)),
     [Part.fallback]: bytesOf(popularity.order.slice(0, 50)),

@@ -86,7 +86,7 @@ function bestFirst(scores: ArrayLike<number>, keep: (item: number) => boolean): 
 test('ials: the unseen items of greatest product with the folded-in history', async () => {
   const { ask } = await opened('ials');
   const user = warm();
-  const model = await bundle.decoded(Part.ials, decodeIals);
+  const model = await bundle.decoded('ials', decodeIals);
   const { dim } = model.options;
   const vector = new Float32Array(dim);
   new IalsUserSolver(model).solve(user.items, undefined, vector);
@@ -115,7 +115,7 @@ test('ials: seeds ask by the mean of their vectors, unknown ones say nothing', a
 test('item_to_item: the sum of the similarities to the history, without what is skipped', async () => {
   const { ask, change } = await opened('item_to_item');
   const user = warm();
-  const scorer = new ItemToItemScorer(await bundle.decoded(Part.itemToItem, decodeItemToItem));
+  const scorer = new ItemToItemScorer(await bundle.decoded('item-to-item', decodeItemToItem));
   scorer.score(user.items);
   const expected = bestFirst(
     scorer.scores,

@@ -1,19 +1,29 @@
+import { type LearntSource, sourcesBy } from '../../../common/bundle/learnt-sources.ts';
 import type { SourceName } from '../config.ts';
 import { openBm25 } from './bm25.ts';
 import { openFresh } from './fresh.ts';
-import { openIals } from './ials.ts';
-import { openItemToItem } from './item-to-item.ts';
+import { openNeighbours } from './neighbours.ts';
 import { openPopularity } from './popularity.ts';
 import type { Source, SourceContext, SourceKind } from './source.ts';
+import { openVectors } from './vectors.ts';
 
-/** Every source. A new one is a file beside this one, a row here and a line in config.ts. */
-export const SOURCES: Readonly<Record<SourceName, SourceKind>> = {
-  ials: { personal: true, open: openIals },
-  item_to_item: { personal: true, open: openItemToItem },
+/** Every source: learnt ones by how they answer, then those with code of their own. A new one of these is a file and a row. */
+export const SOURCES: Readonly<Record<string, SourceKind>> = {
+  ...learnt(sourcesBy('vectors'), openVectors),
+  ...learnt(sourcesBy('neighbours'), openNeighbours),
   bm25: { personal: true, open: openBm25 },
   popularity: { personal: false, open: openPopularity },
   fresh: { personal: false, open: openFresh },
 };
+
+function learnt(
+  names: readonly LearntSource[],
+  open: (name: LearntSource, context: SourceContext) => Promise<Source | undefined>,
+): Record<string, SourceKind> {
+  return Object.fromEntries(
+    names.map((name) => [name, { personal: true, open: (context) => open(name, context) }]),
+  );
+}
 
 /** A source that a bundle has and the configuration enables. */
 export interface OpenSource {

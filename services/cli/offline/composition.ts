@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { Part } from '../../../common/bundle/manifest.ts';
 import { BundleStore } from '../../../common/bundle/store.ts';
+import { schemaOfBundle } from '../../../common/features/declarations.ts';
 import { ItemCounters } from '../../../common/features/item-counters.ts';
 import { Random } from '../../../common/random.ts';
 import type { Environment } from '../../../common/service.ts';
 import { anonymousUser, type User } from '../../../common/user-state.ts';
 import type { UserLimits } from '../../../common/users/user-record.ts';
-import { candidatesSchema } from '../../candidates/config.ts';
+import { candidatesSchema, type SourceName } from '../../candidates/config.ts';
 import { featuresSchema, userLimits } from '../../features/config.ts';
 import { filteringSchema } from '../../filtering/config.ts';
 import type { LogData } from '../../training/dataset/from-log.ts';
@@ -18,9 +19,6 @@ import type { Composition, Retrieval } from '../../training/training.ts';
 import { openCascade } from './offline-cascade.ts';
 import { OfflineFeatures } from './offline-features.ts';
 import { openRetrieval } from './offline-retrieval.ts';
-
-/** Sources that can be measured alone; new items, which `fresh` answers, are in no holdout. */
-const MEASURED_SOURCES = ['popularity', 'ials', 'item_to_item', 'bm25'] as const;
 
 /** The limits of users' states that the features service is configured with. */
 export function configuredLimits({ config }: Environment): UserLimits {
@@ -59,8 +57,9 @@ export async function evaluateBundle(
   await using cascade = await openCascade(environment, version, features);
   const { sources } = environment.config.section('candidates', candidatesSchema);
   const recommenders = new Map<string, Recommender>();
-  for (const name of MEASURED_SOURCES) {
-    if (sources[name].enabled)
+  // New items, which `fresh` answers, are in no holdout.
+  for (const name of ['popularity', ...schemaOfBundle(bundle.manifest).sources]) {
+    if (sources[name as SourceName].enabled && !recommenders.has(name.replaceAll('_', '-')))
       recommenders.set(name.replaceAll('_', '-'), sourceAlone(retrieval, name, stateOf));
   }
   recommenders.set('cascade', cascade.recommend);

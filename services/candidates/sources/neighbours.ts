@@ -1,4 +1,4 @@
-import { Part } from '../../../common/bundle/manifest.ts';
+import { type LearntSource, modelPart } from '../../../common/bundle/learnt-sources.ts';
 import {
   decodeItemToItem,
   type ItemToItemModel,
@@ -10,16 +10,19 @@ import type { Hits } from '../hits.ts';
 import type { Query } from '../query.ts';
 import type { Source, SourceContext } from './source.ts';
 
-/** Items by the sum of their similarities to the latest positives, the later the heavier, or to the seeds. */
-export async function openItemToItem({ bundle, config }: SourceContext): Promise<Source | undefined> {
-  if (!bundle.has(Part.itemToItem)) return undefined;
-  return new ItemToItemSource(
-    await bundle.decoded(Part.itemToItem, decodeItemToItem),
-    config.itemToItem.historyMax,
+/** Items by the sum of the weights towards them from the latest positives, the later the heavier, or from the seeds. */
+export async function openNeighbours(
+  name: LearntSource,
+  { bundle, config }: SourceContext,
+): Promise<Source | undefined> {
+  if (!bundle.has(modelPart(name))) return undefined;
+  return new NeighbourSource(
+    await bundle.decoded(modelPart(name), decodeItemToItem),
+    config.neighbours.historyMax,
   );
 }
 
-class ItemToItemSource implements Source {
+class NeighbourSource implements Source {
   readonly #byHistory: ItemToItemScorer;
   readonly #bySeeds: ItemToItemScorer;
   readonly #historyMax: number;

@@ -2,7 +2,7 @@ import { ExactIndex } from '../../../common/ann/exact.ts';
 import { HnswIndex, hnswDefaults } from '../../../common/ann/hnsw.ts';
 import type { VectorIndex } from '../../../common/ann/index-types.ts';
 import { VectorTable } from '../../../common/ann/vectors.ts';
-import { Part } from '../../../common/bundle/manifest.ts';
+import { indexPart, type LearntSource, modelPart } from '../../../common/bundle/learnt-sources.ts';
 import { decodeIals, type IalsModel, IalsUserSolver } from '../../../common/models/ials.ts';
 import type { Hits } from '../hits.ts';
 import type { Query } from '../query.ts';
@@ -13,24 +13,27 @@ const HNSW_STRETCH = 3;
 const HNSW_ROWS_FREE = 200;
 
 /**
- * Items by inner product of their iALS factors with the user's vector, which the training's own solver makes from the
+ * Items by inner product of a model's item factors with the user's vector, which the training's own solver makes from the
  * latest positives; for seeds, with the mean of their factors. Through the bundle's HNSW index, exactly where it has none.
  */
-export async function openIals({ bundle, config }: SourceContext): Promise<Source | undefined> {
-  if (!bundle.has(Part.ials)) return undefined;
-  const model = await bundle.decoded(Part.ials, decodeIals);
+export async function openVectors(
+  name: LearntSource,
+  { bundle, config }: SourceContext,
+): Promise<Source | undefined> {
+  if (!bundle.has(modelPart(name))) return undefined;
+  const model = await bundle.decoded(modelPart(name), decodeIals);
   const table = new VectorTable(model.itemFactors as Float32Array<ArrayBuffer>, model.options.dim, 'ip');
-  const index: VectorIndex = bundle.has(Part.ialsIndex)
-    ? await HnswIndex.load(bundle.path(Part.ialsIndex), table, {
+  const index: VectorIndex = bundle.has(indexPart(name))
+    ? await HnswIndex.load(bundle.path(indexPart(name)), table, {
         ...hnswDefaults,
-        efSearch: config.ials.efSearch,
-        efPerNeighbour: config.ials.efPerNeighbour,
+        efSearch: config.vectors.efSearch,
+        efPerNeighbour: config.vectors.efPerNeighbour,
       })
     : await ExactIndex.create(table);
-  return new IalsSource(model, index, config.ials.historyMax);
+  return new VectorSource(model, index, config.vectors.historyMax);
 }
 
-class IalsSource implements Source {
+class VectorSource implements Source {
   readonly #model: IalsModel;
   readonly #index: VectorIndex;
   readonly #solver: IalsUserSolver;
