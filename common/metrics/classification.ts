@@ -1,8 +1,9 @@
 /**
  * Area under the ROC curve: the probability that a positive scores above a negative, equal scores counting one half
- * (Mann–Whitney). `labels` are 0 or 1. NaN where one of the classes is absent.
+ * (Mann–Whitney). `labels` are 0 or 1. NaN where one of the classes is absent or a score is NaN.
  */
 export function areaUnderCurve(scores: ArrayLike<number>, labels: ArrayLike<number>): number {
+  for (let i = 0; i < scores.length; i++) if (Number.isNaN(scores[i])) return Number.NaN;
   const order = Uint32Array.from({ length: scores.length }, (_, i) => i).sort(
     (a, b) => scores[a] - scores[b],
   );
@@ -31,4 +32,39 @@ export function logLoss(probabilities: ArrayLike<number>, labels: ArrayLike<numb
     sum -= Math.log(labels[i] === 1 ? p : 1 - p);
   }
   return sum / labels.length;
+}
+
+/** What a threshold makes of probabilities. */
+export interface Decisions {
+  readonly accuracy: number;
+  readonly precision: number;
+  readonly recall: number;
+  readonly f1: number;
+}
+
+/**
+ * A row is predicted positive from a probability of `threshold` on. Precision without a predicted positive, recall without a
+ * positive and F1 without either are 0 (scikit-learn's `zero_division`); accuracy for no rows is NaN.
+ */
+export function decisions(
+  probabilities: ArrayLike<number>,
+  labels: ArrayLike<number>,
+  threshold = 0.5,
+): Decisions {
+  let truePositives = 0;
+  let predicted = 0;
+  let positives = 0;
+  for (let i = 0; i < labels.length; i++) {
+    const isPredicted = probabilities[i] >= threshold;
+    if (isPredicted) predicted++;
+    if (labels[i] === 1) positives++;
+    if (isPredicted && labels[i] === 1) truePositives++;
+  }
+  const trueNegatives = labels.length - predicted - positives + truePositives;
+  return {
+    accuracy: (truePositives + trueNegatives) / labels.length,
+    precision: truePositives / Math.max(1, predicted),
+    recall: truePositives / Math.max(1, positives),
+    f1: (2 * truePositives) / Math.max(1, predicted + positives),
+  };
 }

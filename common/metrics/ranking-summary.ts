@@ -1,3 +1,4 @@
+import { coverageOf } from './exposure.ts';
 import type { RankingMetrics } from './ranking.ts';
 import { rankingMetrics } from './ranking.ts';
 
@@ -13,39 +14,40 @@ export interface RankingMeans extends RankingMetrics {
  */
 export class RankingSummary {
   readonly k: number;
-  readonly #recommended: Uint8Array;
-  readonly #sums = { precision: 0, recall: 0, averagePrecision: 0, ndcg: 0, reciprocalRank: 0, hit: 0 };
-  #lists = 0;
+  /** How often each item was among a list's first k. */
+  readonly recommended: Uint32Array;
+  readonly #lists: RankingMetrics[] = [];
 
   /** Items are ordinals below `itemCount`, the catalogue that coverage is a share of. */
   constructor(k: number, itemCount: number) {
     this.k = k;
-    this.#recommended = new Uint8Array(itemCount);
+    this.recommended = new Uint32Array(itemCount);
   }
 
   add(ranked: ArrayLike<number>, relevant: ReadonlySet<number>): void {
-    const metrics = rankingMetrics(ranked, relevant, this.k);
-    for (const name of metricNames) this.#sums[name] += metrics[name];
-    for (let i = 0; i < Math.min(this.k, ranked.length); i++) this.#recommended[ranked[i]] = 1;
-    this.#lists++;
+    this.#lists.push(rankingMetrics(ranked, relevant, this.k));
+    for (let i = 0; i < Math.min(this.k, ranked.length); i++) this.recommended[ranked[i]]++;
+  }
+
+  /** The metric of each list, in the order in which they were added. */
+  values(name: keyof RankingMetrics): Float64Array {
+    return Float64Array.from(this.#lists, (list) => list[name]);
   }
 
   /** All 0 before the first list. */
   means(): RankingMeans {
-    const lists = Math.max(1, this.#lists);
-    let covered = 0;
-    for (const flag of this.#recommended) covered += flag;
+    const mean = (name: keyof RankingMetrics): number =>
+      this.#lists.reduce((sum, list) => sum + list[name], 0) / Math.max(1, this.#lists.length);
     return {
-      precision: this.#sums.precision / lists,
-      recall: this.#sums.recall / lists,
-      averagePrecision: this.#sums.averagePrecision / lists,
-      ndcg: this.#sums.ndcg / lists,
-      reciprocalRank: this.#sums.reciprocalRank / lists,
-      hit: this.#sums.hit / lists,
-      lists: this.#lists,
-      coverage: covered / Math.max(1, this.#recommended.length),
+      precision: mean('precision'),
+      recall: mean('recall'),
+      f1: mean('f1'),
+      averagePrecision: mean('averagePrecision'),
+      ndcg: mean('ndcg'),
+      reciprocalRank: mean('reciprocalRank'),
+      hit: mean('hit'),
+      lists: this.#lists.length,
+      coverage: coverageOf(this.recommended),
     };
   }
 }
-
-const metricNames = ['precision', 'recall', 'averagePrecision', 'ndcg', 'reciprocalRank', 'hit'] as const;
