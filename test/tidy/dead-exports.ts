@@ -2,8 +2,8 @@ import ts from 'typescript';
 import { importsOf, lineOf, type Source, type Violation, walk } from './source.ts';
 
 const CHECKED = /^(common|services|deploy)\//;
-/** Loaded by path, not by import. */
-const ENTRY = /(^|\/)main\.ts$|\.worker\.ts$/;
+/** Loaded by path, or compiled by itself, and not by import. */
+const ENTRY = /(^|\/)main\.ts$|\.worker\.ts$|\.as\.ts$/;
 
 interface Export {
   readonly name: string;

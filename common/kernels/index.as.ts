@@ -1,0 +1,2 @@
+export { leastSquaresRows } from './least-squares.as';
+export { gramian, panelProducts, sparseProduct } from './products.as';

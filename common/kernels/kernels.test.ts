@@ -1,0 +1,79 @@
+import { describe, expect, it } from 'vitest';
+import { interactionMatrix } from '../models/interactions.ts';
+import { Random } from '../random.ts';
+import { InnerProducts } from './inner-products.ts';
+import { KernelPool } from './kernel-pool.ts';
+import { SparseProduct } from './sparse-product.ts';
+
+const random = new Random(3);
+const normals = (length: number): Float32Array => new Float32Array(length).map(() => random.normal());
+
+function expectClose(actual: ArrayLike<number>, expected: ArrayLike<number>): void {
+  expect(actual.length).toBe(expected.length);
+  let worst = 0;
+  for (let i = 0; i < expected.length; i++) worst = Math.max(worst, Math.abs(actual[i] - expected[i]));
+  expect(worst).toBeLessThan(2e-5);
+}
+
+/** A sparse matrix with empty rows and columns, and one dense row. */
+function sparse(rowCount: number, columnCount: number) {
+  const users: number[] = [];
+  const items: number[] = [];
+  for (let row = 0; row < rowCount; row++) {
+    const entries = row === 1 ? columnCount : random.int(9);
+    for (let i = 0; i < entries; i++) {
+      users.push(row);
+      items.push(row === 1 ? i : random.int(columnCount - 1));
+    }
+  }
+  const weights = normals(users.length).map(Math.abs);
+  const columns = { users: Uint32Array.from(users), items: Uint32Array.from(items), weights };
+  return interactionMatrix(columns, rowCount, columnCount);
+}
+
+describe('the kernels agree with plain arithmetic:', () => {
+  it.each([
+    [1, 1, 1],
+    [5, 3, 17],
+    [12, 64, 40],
+  ])('inner products of %i vectors of %i with %i rows', (count, dim, rows) => {
+    const vectors = normals(9 * dim);
+    const table = normals(rows * dim);
+    const asked = Uint32Array.from({ length: count }, () => random.int(9));
+    const scores = new Float32Array(count * rows);
+    const products = new InnerProducts(dim);
+    products.multiply(vectors, asked, table, scores);
+    const expected = scores.map((_, at) => {
+      let sum = 0;
+      const [user, item] = [asked[Math.floor(at / rows)], at % rows];
+      for (let i = 0; i < dim; i++) sum += vectors[user * dim + i] * table[item * dim + i];
+      return sum;
+    });
+    expectClose(scores, expected);
+    const alone = new Float32Array(rows);
+    products.multiply(vectors, asked.subarray(count - 1), table, alone);
+    expect(alone).toEqual(scores.subarray((count - 1) * rows));
+  });
+
+  it.each([4, 32, 36, 72])('a sparse matrix times a table of width %i, on one thread and on three', (dim) => {
+    const matrix = sparse(150, 23);
+    const table = normals(matrix.columnCount * dim);
+    const expected = new Float64Array(matrix.rowCount * dim);
+    for (let row = 0; row < matrix.rowCount; row++) {
+      for (let e = matrix.offsets[row]; e < matrix.offsets[row + 1]; e++) {
+        const from = matrix.columns[e] * dim;
+        for (let i = 0; i < dim; i++) expected[row * dim + i] += matrix.weights[e] * table[from + i];
+      }
+    }
+    const results = [1, 3].map((threads) => {
+      using pool = new KernelPool(threads);
+      const product = new SparseProduct(pool, matrix);
+      const [input, out] = [pool.f32(table.length), pool.f32(expected.length)];
+      input.set(table);
+      product.multiply(input, dim, out);
+      return out.slice();
+    });
+    expectClose(results[0], expected);
+    expect(results[1]).toEqual(results[0]);
+  });
+});
