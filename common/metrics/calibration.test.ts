@@ -30,5 +30,6 @@ it('miscalibration is the divergence of the list from the history, 0 where they 
   const expected = 0.7 * Math.log(0.7 / (0.99 + 0.007)) + 0.3 * Math.log(0.3 / (0.01 * 0.3));
   expect(miscalibration([0.7, 0.3], [1, 0])).toBeCloseTo(expected, 12);
   expect(miscalibration([1, 0], [0.5, 0.5])).toBeCloseTo(Math.log(1 / 0.505), 12);
+  expect(miscalibration([Number.NaN], [1])).toBeNaN();
   expect(miscalibration([0.7, 0.3], [1, 0])).toBeGreaterThan(miscalibration([0.7, 0.3], [0.8, 0.2]));
 });

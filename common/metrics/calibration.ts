@@ -21,13 +21,13 @@ const SMOOTHING = 0.01;
 /**
  * How far a list's categories are from those of its user's history (Steck, "Calibrated recommendations", RecSys 2018): the
  * Kullback–Leibler divergence in nats of q̃ = .99 q + .01 p from p, where p is the history's and q the list's distribution. 0
- * is calibrated. `p` and `q` are parallel and each sum to 1.
+ * is calibrated. `p` and `q` are parallel and each sum to 1; NaN where a value of either is.
  */
 export function miscalibration(p: ArrayLike<number>, q: ArrayLike<number>): number {
   let sum = 0;
   for (let category = 0; category < p.length; category++) {
     const share = p[category];
-    if (share > 0) sum += share * Math.log(share / ((1 - SMOOTHING) * q[category] + SMOOTHING * share));
+    if (share !== 0) sum += share * Math.log(share / ((1 - SMOOTHING) * q[category] + SMOOTHING * share));
   }
   return sum;
 }

@@ -1,57 +1,121 @@
 import { join } from 'node:path';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
+import pico from 'picocolors';
 import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
+import { type Interval, type PairedComparison, pairedComparison } from '../../common/metrics/significance.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { trainSchema } from '../training/config.ts';
 import { readLog } from '../training/dataset/from-log.ts';
-import type { Metrics } from '../training/evaluation.ts';
-import { holdOut } from '../training/holdout.ts';
+import { CUT_OFF, type Measured } from '../training/evaluation.ts';
+import { holdOut, splitName } from '../training/holdout.ts';
 import type { Progress } from '../training/progress.ts';
 import { metricsTable } from './metrics-table.ts';
-import { evaluateBundle } from './offline/composition.ts';
+import { evaluateBundle, metricsOf } from './offline/composition.ts';
 import { ProgressBars } from './progress-bar.ts';
 
 interface Flags {
   readonly bundle?: string;
+  readonly k: number;
+  readonly compare?: readonly string[];
   readonly json?: boolean;
 }
+
+/** Longest list that is measured. */
+const K_MAX = 500;
 
 /** `millrace evaluate`. */
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure each source and the whole cascade on held-out events')
     .option('--bundle <version>', 'the bundle whose holdout bundle is measured (default: the champion)')
-    .option('--json', 'one JSON line a model instead of the table')
+    .option('--k <number>', 'length of the lists that are measured', lengthOf, CUT_OFF)
+    .option('--compare <models...>', "two models to be told apart: paired tests of their users' NDCG")
+    .option('--json', 'one JSON line a model, with more metrics, instead of the table')
     .action(runEvaluate);
 }
 
-async function runEvaluate(flags: Flags): Promise<void> {
+function lengthOf(text: string): number {
+  const k = Number(text);
+  if (!Number.isInteger(k) || k < 1 || k > K_MAX)
+    throw new InvalidArgumentError(`expected a whole number from 1 to ${K_MAX}`);
+  return k;
+}
+
+async function runEvaluate({ bundle, k, compare, json }: Flags): Promise<void> {
+  if (compare !== undefined && compare.length !== 2)
+    throw new MillraceError('CONFIG_INVALID', `--compare: expected two models, not ${compare.length}`);
   const config = new ConfigSource();
   config.checkSections(SECTIONS);
   const environment = { config, log: createLogger('evaluate') };
   const bars = new ProgressBars();
-  const metrics = await evaluate(environment, flags.bundle, bars.progress).finally(() => bars.end());
-  if (!flags.json) process.stdout.write(`${metricsTable(metrics)}\n`);
-  else
-    for (const [model, values] of Object.entries(metrics))
-      process.stdout.write(`${JSON.stringify({ model, ...values })}\n`);
+  const { split, models } = await evaluate(environment, { bundle, k, progress: bars.progress }).finally(() =>
+    bars.end(),
+  );
+  const comparison = compare && compared(models, compare[0], compare[1]);
+  const print = (line: string): unknown => process.stdout.write(`${line}\n`);
+  if (json) {
+    for (const [model, values] of Object.entries(metricsOf(models)))
+      print(JSON.stringify({ model, split, ...values }));
+    if (comparison !== undefined)
+      print(JSON.stringify({ compare, split, metric: `ndcg@${k}`, ...comparison }));
+    return;
+  }
+  print(metricsTable(metricsOf(models)));
+  print(pico.dim(`${split}; all items ranked, those taken up before masked, equal scores by ordinal`));
+  if (comparison !== undefined) print(comparisonLine(compare as string[], k, comparison));
 }
 
-/** Metrics of the holdout bundle of `named`, or of the champion, on the log as it was when they were made. */
+/** The paired tests of two models' NDCG, user by user. CONFIG_INVALID where a model was not measured. */
+function compared(
+  models: Evaluation['models'],
+  a: string,
+  b: string,
+): Omit<PairedComparison, 'interval'> & Interval {
+  const [first, second] = [a, b].map((name) => {
+    if (!Object.hasOwn(models, name))
+      throw new MillraceError(
+        'CONFIG_INVALID',
+        `--compare: there is no ${name}; measured are ${Object.keys(models).join(', ')}`,
+      );
+    return models[name].ndcg;
+  });
+  const { interval, ...rest } = pairedComparison(first, second);
+  return { ...rest, ...interval };
+}
+
+function comparisonLine(
+  [a, b]: readonly string[],
+  k: number,
+  { difference, low, high, pRandomisation, pStudent }: ReturnType<typeof compared>,
+): string {
+  const signed = (value: number): string => `${value < 0 ? '' : '+'}${value.toFixed(4)}`;
+  return (
+    `${a} − ${b}: ndcg@${k} ${signed(difference)} (95% ${signed(low)} to ${signed(high)}), ` +
+    `p = ${pRandomisation.toPrecision(2)} by randomisation, ${pStudent.toPrecision(2)} by paired t`
+  );
+}
+
+export interface Evaluation {
+  /** The split that the bundle was trained by, as `leave-one-out`. */
+  readonly split: string;
+  readonly models: Readonly<Record<string, Measured>>;
+}
+
+/** Measures the holdout bundle of `bundle`, or of the champion, on the log as it was when they were made. */
 export async function evaluate(
   environment: Environment,
-  named?: string,
-  progress: Progress = () => {},
-): Promise<Record<string, Metrics>> {
+  { bundle, k, progress = () => {} }: { bundle?: string | undefined; k?: number; progress?: Progress } = {},
+): Promise<Evaluation> {
   const { home } = environment.config;
-  const { version, logOffset, settings } = await holdoutOf(home, named);
+  const { version, logOffset, settings } = await holdoutOf(home, bundle);
   const data = await readLog(join(home, 'log'), logOffset);
   const holdout = holdOut(data, trainSchema.parse(settings.train));
-  return evaluateBundle(environment, version, data, holdout, progress);
+  const models = await evaluateBundle(environment, version, data, holdout, progress, k);
+  return { split: splitName(holdout.split), models };
 }
 
 /** The manifest of the holdout bundle that belongs to the bundle named, or to the champion. */

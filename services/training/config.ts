@@ -13,6 +13,18 @@ export type Ranker = (typeof RANKERS)[number];
 
 const positiveActions = [...ACTION_BY_NAME].filter(([, action]) => isPositive(action)).map(([name]) => name);
 
+/**
+ * Which positives are held out to measure by, of pairs of a user and an item at their latest event. `leave-one-out`: each user's
+ * last one. `ratio`: the last share of each user's. `time`: all from an instant on (ISO 8601), or from the time on by which all
+ * but that share of the pairs had happened.
+ */
+const splitSchema = z.union([
+  z.literal('leave-one-out'),
+  z.strictObject({ ratio: z.number().gt(0).lt(1) }),
+  z.strictObject({ time: z.union([z.number().gt(0).lt(1), z.iso.datetime({ offset: true }), z.iso.date()]) }),
+]);
+export type SplitConfig = z.output<typeof splitSchema>;
+
 export const trainSchema = z.strictObject({
   seed: z.number().int().default(1),
   /** Candidate models to learn, each a source of the candidates service. */
@@ -84,6 +96,7 @@ export const trainSchema = z.strictObject({
     .strictObject({
       /** Users that are measured, at most. */
       usersMax: z.number().int().min(1).default(5_000),
+      split: splitSchema.default('leave-one-out'),
     })
     .prefault({}),
 });

@@ -1,8 +1,9 @@
 import { entryRows, type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
+import type { SplitConfig } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
-import { leaveOneOut } from './dataset/splits.ts';
+import { leaveOneOut, ratioSplit, timeSplit } from './dataset/splits.ts';
 
 /** Users' positive events as a matrix, one row a user of `LogData.users`. `weightOf`: confidence of an event by its action. */
 export function positivesOf(
@@ -43,6 +44,13 @@ export class PairSet {
     return set;
   }
 
+  /** Another set with these pairs too. */
+  with(pairs: Iterable<{ readonly user: number; readonly item: number }>): PairSet {
+    const set = PairSet.of(pairs, this.#itemCount);
+    for (const key of this.#keys) set.#keys.add(key);
+    return set;
+  }
+
   has(user: number, item: number): boolean {
     return this.#keys.has(user * this.#itemCount + item);
   }
@@ -61,22 +69,39 @@ export interface Target {
 }
 
 /**
- * Each user's last pair, by the order of `leaveOneOut`: the latest event of a pair counts. Users with one pair have none.
+ * The pairs of the test part, users in order; of a user by the order of `leaveOneOut`, oldest first: the latest event of a pair
+ * counts. Of a user with one pair leave-one-out and ratio hold out none.
  */
-export function lastPairs(matrix: InteractionMatrix, itemIds: readonly string[]): Target[] {
+export function testPairsOf(
+  matrix: InteractionMatrix,
+  split: SplitConfig,
+  itemIds: readonly string[],
+): Target[] {
   const users = entryRows(matrix);
-  const { test } = leaveOneOut({
+  const events = {
     user: users,
     item: matrix.columns,
     timeMs: matrix.times,
     userCount: matrix.rowCount,
     itemIds,
-  });
+  };
+  const { test } =
+    split === 'leave-one-out'
+      ? leaveOneOut(events)
+      : 'ratio' in split
+        ? ratioSplit(events, { validation: 0, test: split.ratio })
+        : timeSplit(events, cutOf(matrix, split.time), cutOf(matrix, split.time));
   return Array.from(test, (entry) => ({
     user: users[entry],
     item: matrix.columns[entry],
     timeMs: matrix.times[entry],
   }));
+}
+
+/** The time from which pairs are held out, milliseconds since the Unix epoch. */
+export function cutOf({ times }: InteractionMatrix, cut: string | number): number {
+  if (typeof cut === 'string') return Date.parse(cut);
+  return times.slice().sort()[Math.floor((1 - cut) * times.length)] ?? Number.POSITIVE_INFINITY;
 }
 
 /** Each user's latest `count` pairs, at most half of what there is, oldest first. */

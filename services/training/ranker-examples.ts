@@ -70,7 +70,7 @@ export async function rankerExamples(
   }
 }
 
-function planned({ data, config }: Training, { train, test }: Holdout, random: Random): Plan {
+function planned({ data, config }: Training, { train, testPairs }: Holdout, random: Random): Plan {
   const { usersMax, heldOut, validationMax } = config.ranker;
   const users = drawn([...data.users.keys()], usersMax, random);
   const targets = latestPairs(train, users, heldOut);
@@ -79,6 +79,6 @@ function planned({ data, config }: Training, { train, test }: Holdout, random: R
   return {
     targets,
     validating: PairSet.of(drawn(last, validationMax, random), itemCount),
-    unlearnt: PairSet.of([...targets, ...test], itemCount),
+    unlearnt: testPairs.with(targets),
   };
 }

@@ -1,11 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import type { User } from '../../common/user-state.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
-import { Item } from '../../gen/millrace/features/v1/features.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
-import type { LogData } from './dataset/from-log.ts';
-import { lastPairs, latestPairs, PairSet, positivesOf, withoutPairs } from './positives.ts';
+import { logOf } from '../../test/support/tiny-log.ts';
+import { latestPairs, PairSet, positivesOf, testPairsOf, withoutPairs } from './positives.ts';
 import { countersWithout, foldWithout, replay } from './replay.ts';
 
 const LIMITS: UserLimits = {
@@ -15,28 +13,6 @@ const LIMITS: UserLimits = {
   falsePositiveRate: 0.01,
 };
 const { ACTION_VIEW: VIEW, ACTION_RATING: RATING, ACTION_IMPRESSION: SHOWN, ACTION_CLICK: CLICK } = Action;
-
-/** Feedback as [user, item, action]; the row's number is its time and its offset. */
-function logOf(rows: readonly (readonly [number, number, Action])[], itemCount = 5): LogData {
-  const catalogue = new Catalogue('test');
-  for (let ordinal = 0; ordinal < itemCount; ordinal++)
-    catalogue.apply({ epoch: ordinal + 1, ordinal, upsert: Item.fromPartial({ id: String(ordinal) }) });
-  return {
-    users: ['u0', 'u1'],
-    profiles: new Map([['u1', { age: { number: 7 } }]]),
-    catalogue,
-    feedback: {
-      user: Uint32Array.from(rows, ([user]) => user),
-      item: Uint32Array.from(rows, ([, item]) => item),
-      action: Uint8Array.from(rows, ([, , action]) => action),
-      value: new Float32Array(rows.length).fill(Number.NaN),
-      timeMs: Float64Array.from(rows, (_, row) => row),
-      offset: Float64Array.from(rows, (_, row) => row),
-    },
-    unknownItems: 0,
-    endOffset: rows.length,
-  };
-}
 
 const items = ({ items: history }: User): number[] => Array.from(history);
 const IDS = ['0', '1', '2', '3', '4'];
@@ -52,7 +28,7 @@ describe('held-out pairs', () => {
   const full = positivesOf(data, (action) => (action === RATING ? 2 : 1));
 
   it('are the latest by the latest event of a pair, for users with two pairs or more', () => {
-    expect(lastPairs(full, IDS)).toEqual([{ user: 0, item: 3, timeMs: 2 }]);
+    expect(testPairsOf(full, 'leave-one-out', IDS)).toEqual([{ user: 0, item: 3, timeMs: 2 }]);
   });
 
   it('weigh events by their action and leave impressions out', () => {

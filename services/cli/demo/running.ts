@@ -98,7 +98,10 @@ function train(steps: Steps, config: ConfigSource): Promise<Manifest> {
   const settings = {
     ...configured,
     ranker: { ...configured.ranker, usersMax: Math.min(configured.ranker.usersMax, RANKER_USERS) },
-    evaluation: { usersMax: Math.min(configured.evaluation.usersMax, MEASURED_USERS) },
+    evaluation: {
+      ...configured.evaluation,
+      usersMax: Math.min(configured.evaluation.usersMax, MEASURED_USERS),
+    },
   };
   return steps.run(
     'train',

@@ -11,7 +11,13 @@ import { candidatesSchema, type SourceName } from '../../candidates/config.ts';
 import { featuresSchema, userLimits } from '../../features/config.ts';
 import { filteringSchema } from '../../filtering/config.ts';
 import type { LogData } from '../../training/dataset/from-log.ts';
-import { type Metrics, measure, type Recommender } from '../../training/evaluation.ts';
+import {
+  backgroundOf,
+  type Measured,
+  type Metrics,
+  measure,
+  type Recommender,
+} from '../../training/evaluation.ts';
 import { type Holdout, trialsOf } from '../../training/holdout.ts';
 import type { Progress } from '../../training/progress.ts';
 import { foldWithout } from '../../training/replay.ts';
@@ -33,12 +39,13 @@ export function compose(environment: Environment, progress: Progress): Compositi
       const features = new OfflineFeatures(() => anonymousUser, counters).service;
       return openRetrieval({ ...environment, config: environment.config.at(home) }, bundle, features);
     },
-    evaluate: (bundle, data, holdout) => evaluateBundle(environment, bundle, data, holdout, progress),
+    evaluate: async (bundle, data, holdout) =>
+      metricsOf(await evaluateBundle(environment, bundle, data, holdout, progress)),
   };
 }
 
 /**
- * The metrics of each source alone, of the cascade, and of the cascade with the ranker's scores shuffled, on a holdout bundle.
+ * The metrics at `k` (default 10) of each source alone, of the cascade, and of the cascade with the ranker's scores shuffled, on a holdout bundle.
  * Users are as the log without the test pairs makes them.
  */
 export async function evaluateBundle(
@@ -47,7 +54,8 @@ export async function evaluateBundle(
   data: LogData,
   holdout: Holdout,
   progress: Progress,
-): Promise<Record<string, Metrics>> {
+  k?: number,
+): Promise<Record<string, Measured>> {
   const bundle = await new BundleStore(join(environment.config.home, 'bundles')).open(version);
   const counters = await bundle.decoded(Part.counters, ItemCounters.read);
   const fold = foldWithout(data, holdout.testPairs, configuredLimits(environment));
@@ -64,10 +72,16 @@ export async function evaluateBundle(
   }
   recommenders.set('cascade', cascade.recommend);
   recommenders.set('cascade-shuffled', cascade.shuffled(new Random(SHUFFLE_SEED)));
-  return await measure(recommenders, trialsOf(data, holdout), data.catalogue.size, progress);
+  const background = backgroundOf(data.catalogue, holdout.train);
+  return await measure(recommenders, trialsOf(data, holdout), background, progress, k);
 }
 
 const SHUFFLE_SEED = 1;
+
+/** What a manifest keeps of the figures. */
+export function metricsOf(models: Readonly<Record<string, Measured>>): Record<string, Metrics> {
+  return Object.fromEntries(Object.entries(models).map(([name, { metrics }]) => [name, metrics]));
+}
 
 function sourceAlone(retrieval: Retrieval, source: string, stateOf: (userId: string) => User): Recommender {
   return async ({ userId, timeMs }, limit) => {
