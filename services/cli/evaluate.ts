@@ -5,7 +5,6 @@ import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
-import { type Interval, type PairedComparison, pairedComparison } from '../../common/metrics/significance.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { trainSchema } from '../training/config.ts';
@@ -13,6 +12,7 @@ import { readLog } from '../training/dataset/from-log.ts';
 import { CUT_OFF, type Measured } from '../training/evaluation.ts';
 import { holdOut, splitName } from '../training/holdout.ts';
 import type { Progress } from '../training/progress.ts';
+import { compared, comparisonLine, pairOf } from './comparison.ts';
 import { metricsTable } from './metrics-table.ts';
 import { evaluateBundle, metricsOf } from './offline/composition.ts';
 import { ProgressBars } from './progress-bar.ts';
@@ -46,8 +46,7 @@ function lengthOf(text: string): number {
 }
 
 async function runEvaluate({ bundle, k, compare, json }: Flags): Promise<void> {
-  if (compare !== undefined && compare.length !== 2)
-    throw new MillraceError('CONFIG_INVALID', `--compare: expected two models, not ${compare.length}`);
+  const names = compare && pairOf(compare);
   const config = new ConfigSource();
   config.checkSections(SECTIONS);
   const environment = { config, log: createLogger('evaluate') };
@@ -55,48 +54,18 @@ async function runEvaluate({ bundle, k, compare, json }: Flags): Promise<void> {
   const { split, models } = await evaluate(environment, { bundle, k, progress: bars.progress }).finally(() =>
     bars.end(),
   );
-  const comparison = compare && compared(models, compare[0], compare[1]);
+  const comparison = names && compared(models, names);
   const print = (line: string): unknown => process.stdout.write(`${line}\n`);
   if (json) {
     for (const [model, values] of Object.entries(metricsOf(models)))
       print(JSON.stringify({ model, split, ...values }));
     if (comparison !== undefined)
-      print(JSON.stringify({ compare, split, metric: `ndcg@${k}`, ...comparison }));
+      print(JSON.stringify({ compare: names, split, metric: `ndcg@${k}`, ...comparison }));
     return;
   }
   print(metricsTable(metricsOf(models)));
   print(pico.dim(`${split}; all items ranked, those taken up before masked, equal scores by ordinal`));
-  if (comparison !== undefined) print(comparisonLine(compare as string[], k, comparison));
-}
-
-/** The paired tests of two models' NDCG, user by user. CONFIG_INVALID where a model was not measured. */
-function compared(
-  models: Evaluation['models'],
-  a: string,
-  b: string,
-): Omit<PairedComparison, 'interval'> & Interval {
-  const [first, second] = [a, b].map((name) => {
-    if (!Object.hasOwn(models, name))
-      throw new MillraceError(
-        'CONFIG_INVALID',
-        `--compare: there is no ${name}; measured are ${Object.keys(models).join(', ')}`,
-      );
-    return models[name].ndcg;
-  });
-  const { interval, ...rest } = pairedComparison(first, second);
-  return { ...rest, ...interval };
-}
-
-function comparisonLine(
-  [a, b]: readonly string[],
-  k: number,
-  { difference, low, high, pRandomisation, pStudent }: ReturnType<typeof compared>,
-): string {
-  const signed = (value: number): string => `${value < 0 ? '' : '+'}${value.toFixed(4)}`;
-  return (
-    `${a} − ${b}: ndcg@${k} ${signed(difference)} (95% ${signed(low)} to ${signed(high)}), ` +
-    `p = ${pRandomisation.toPrecision(2)} by randomisation, ${pStudent.toPrecision(2)} by paired t`
-  );
+  if (names && comparison) print(comparisonLine(names, `ndcg@${k}`, comparison));
 }
 
 export interface Evaluation {

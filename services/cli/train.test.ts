@@ -12,6 +12,7 @@ import { Scorer } from '../../common/onnx/scorer.ts';
 import { Random } from '../../common/random.ts';
 import type { Environment } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
+import { runCli } from '../../test/support/cli.ts';
 import { trainSchema } from '../training/config.ts';
 import { evaluate } from './evaluate.ts';
 import { importFiles } from './import.ts';
@@ -90,6 +91,52 @@ describe('trainAndPublish', () => {
       );
       expect(cascade).toBeGreaterThan(shuffled);
       expect(cascade).toBeGreaterThan(popularity);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'holds out by the configured split, and evaluate by that of the bundle',
+    async () => {
+      const config = trainSchema.parse({
+        evaluation: { split: { time: 0.2 } },
+        tuning: { enabled: false },
+        ranker: { model: 'logistic', usersMax: 20 },
+      });
+      const { version, metrics } = await trainAndPublish(environment, config, () => {}, 'none');
+      const { split, models } = await evaluate(environment, { bundle: version });
+      expect(split).toBe('time 0.2');
+      expect(metricsOf(models)).toEqual(metrics);
+      const { cascade } = metrics;
+      expect(cascade['recall@10']).toBeLessThan(cascade['hr@10']);
+      expect(cascade['hr@10']).toBeLessThan(10 * cascade['precision@10']);
+      expect(cascade['ndcg@10-low']).toBeLessThan(cascade['ndcg@10']);
+      expect(cascade['ndcg@10']).toBeLessThan(cascade['ndcg@10-high']);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'is measured at another length and compared by the command',
+    async () => {
+      const { code, stdout, stderr } = await runCli(
+        ['evaluate', '--k', '5', '--json', '--compare', 'cascade', 'cascade-shuffled'],
+        home,
+      );
+      expect([code, stderr]).toEqual([0, '']);
+      const printed = stdout
+        .trim()
+        .split('\n')
+        .map((line) => JSON.parse(line));
+      const ndcg = (name: string) => printed.find(({ model }) => model === name)['ndcg@5'];
+      expect(printed[0]).toMatchObject({ model: 'popularity', split: 'leave-one-out', users: USERS });
+      const { difference, low, high, ...rest } = printed.at(-1);
+      expect(rest).toMatchObject({ compare: ['cascade', 'cascade-shuffled'], metric: 'ndcg@5' });
+      expect(difference).toBeCloseTo(ndcg('cascade') - ndcg('cascade-shuffled'), 12);
+      expect(low).toBeLessThan(difference);
+      expect(high).toBeGreaterThan(difference);
+      expect(rest.pStudent).toBeLessThan(0.05);
+      expect(rest.pRandomisation).toBeLessThan(0.05);
     },
     TIMEOUT_MS,
   );
