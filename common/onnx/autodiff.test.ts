@@ -1,14 +1,21 @@
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
+import { jaxGradients } from './autodiff.test-oracle.ts';
 import { gradients } from './autodiff.ts';
+import { embedding, embeddingBag } from './embedding.ts';
+import { gradientRules } from './gradient-rules.ts';
 import { GradientStep } from './gradient-step.ts';
 import { Graph, type Parameter, type Value } from './graph.ts';
 import {
   bayesianPersonalisedRanking,
   binaryCrossEntropy,
+  inBatchSoftmax,
+  listNet,
   meanAbsoluteError,
   meanSquaredError,
+  rankNet,
+  sampledSoftmax,
   softmaxCrossEntropy,
 } from './losses.ts';
 import {
@@ -26,6 +33,7 @@ import {
   matmul,
   mul,
   neg,
+  reduceLogSumExp,
   reduceMean,
   reduceSum,
   relu,
@@ -44,11 +52,20 @@ import {
 } from './operators.ts';
 
 const BATCH = 5;
+const IDS = [1, 0, 1, 2, 1];
+const LISTS = [1, 2, 0, 2, 2, 0, 0, 0, 3, 1];
+const MASKS = [1, 1, 1, 0, 1, 1, 0, 0, 0.5, 2];
 
-/** `p`: a new random parameter; `x`: an input [N, 3]. Values keep away from 0, where some operators have kinks. */
+/**
+ * `p`: a new random parameter; `x`: an input [N, 3]; `ids`: an int64 input [N]; `lists` and `mask`: inputs [N, 2], one list
+ * empty. Values keep away from 0, where some operators have kinks.
+ */
 interface Ingredients {
   readonly p: (shape: readonly number[]) => Parameter;
   readonly x: Value;
+  readonly ids: Value;
+  readonly lists: Value;
+  readonly mask: Value;
 }
 
 const operatorCases: Readonly<Record<string, (given: Ingredients) => Value>> = {
@@ -87,6 +104,12 @@ const operatorCases: Readonly<Record<string, (given: Ingredients) => Value>> = {
   'reduceMean of all': ({ p, x }) => reduceMean(mul(x, p([3]))),
   softmax: ({ p, x }) => softmax(mul(x, p([3])), 1),
   'softmax, first axis': ({ p }) => softmax(p([3, 2]), 0),
+  reduceLogSumExp: ({ p, x }) => reduceLogSumExp(mul(x, p([3])), { axes: [1] }),
+  'reduceLogSumExp, kept': ({ p, x }) => reduceLogSumExp(mul(x, p([3])), { axes: [0], keepDims: true }),
+  embedding: ({ p, ids }) => embedding(p([3, 2]), ids),
+  'embedding of lists': ({ p, lists }) => embedding(p([4, 2]), lists),
+  'embeddingBag, sum': ({ p, lists, mask }) => embeddingBag(p([4, 2]), lists, mask, 'sum'),
+  'embeddingBag, mean': ({ p, lists, mask }) => embeddingBag(p([4, 2]), lists, mask, 'mean'),
   logSoftmax: ({ p, x }) => logSoftmax(mul(x, p([3])), -1),
   'one value used twice': ({ p, x }) => {
     const y = mul(x, p([3]));
@@ -103,7 +126,50 @@ const lossCases: Readonly<Record<string, (given: Ingredients) => Value>> = {
   bayesianPersonalisedRanking: ({ p }) => bayesianPersonalisedRanking(p([4]), p([4])),
   softmaxCrossEntropy: ({ p }) =>
     softmaxCrossEntropy(p([2, 3]), reshape(constant(p, [0, 1, 0, 0.2, 0.3, 0.5]), [2, 3])),
+  sampledSoftmax: ({ p }) =>
+    sampledSoftmax({
+      preferred: p([3]),
+      preferredLogQ: constant(p, [-1, -2, -3]),
+      sampled: p([3, 2]),
+      sampledLogQ: constant(p, [-1.5, -0.5]),
+    }),
+  'sampledSoftmax, accidental hits, weighted': ({ p }) =>
+    sampledSoftmax(
+      {
+        preferred: p([3]),
+        preferredLogQ: constant(p, [-1, -2, -3]),
+        sampled: p([3, 2]),
+        sampledLogQ: reshape(constant(p, [-1.5, -0.5, -2, -1, -1, -3]), [3, 2]),
+        hits: reshape(constant(p, [0, 1, 0, 0, 1, 1]), [3, 2]),
+      },
+      constant(p, [1, 0.5, 2]),
+    ),
+  inBatchSoftmax: ({ p, x, ids }) =>
+    inBatchSoftmax(mul(x, p([3])), mul(x, p([3])), ids, mul(reshape(slice(x, 1, 0, 1), ['N']), 0.1)),
+  rankNet: (given) => rankNet(groups(given)),
+  'rankNet, pair weights': (given) => rankNet(groups(given), constantOf(given.p, [2, 3, 3])),
+  listNet: (given) => listNet(groups(given)),
 };
+
+/** Two groups: three documents, and two and padding, with equal labels among them. */
+function groups({ p }: Ingredients) {
+  return {
+    scores: p([2, 3]),
+    labels: reshape(constant(p, [2, 0, 1, 1, 1, 9]), [2, 3]),
+    mask: reshape(constant(p, [1, 1, 1, 1, 1, 0]), [2, 3]),
+  };
+}
+
+function constantOf(p: Ingredients['p'], shape: readonly number[]): Value {
+  const size = shape.reduce((product, dimension) => product * dimension, 1);
+  return reshape(
+    constant(
+      p,
+      Array.from({ length: size }, (_, i) => 0.1 * (i + 1)),
+    ),
+    shape,
+  );
+}
 
 function constant(p: Ingredients['p'], values: readonly number[]): Value {
   const { graph } = p([]);
@@ -121,16 +187,43 @@ function assemble(build: (given: Ingredients) => Value, toLoss: (y: Value) => Va
     const size = shape.reduce((product, dimension) => product * dimension, 1);
     return graph.parameter(`p${graph.parameters.length}`, shape, values(size));
   };
-  const loss = toLoss(build({ p, x }));
-  const feeds = { x: new Tensor('float32', values(BATCH * 3), [BATCH, 3]) };
+  const ids = graph.input('ids', ['N'], 'int64');
+  const lists = graph.input('lists', ['N', 2], 'int64');
+  const mask = graph.input('mask', ['N', 2]);
+  const loss = toLoss(build({ p, x, ids, lists, mask }));
+  const feeds = {
+    x: new Tensor('float32', values(BATCH * 3), [BATCH, 3]),
+    ids: new Tensor('int64', BigInt64Array.from(IDS, BigInt), [BATCH]),
+    lists: new Tensor('int64', BigInt64Array.from(LISTS, BigInt), [BATCH, 2]),
+    mask: new Tensor('float32', Float32Array.from(MASKS), [BATCH, 2]),
+  };
   return { graph, loss, feeds, x };
 }
 
-async function checkAgainstDifferences(build: (given: Ingredients) => Value, toLoss: (y: Value) => Value) {
+type Build = (given: Ingredients) => Value;
+
+/** As `assemble`, and those of the parameters that the loss uses. */
+function trainable(build: Build, toLoss: (y: Value) => Value) {
   const { graph, loss, feeds } = assemble(build, toLoss);
   const trained = graph.parameters.filter((parameter) =>
     graph.nodes.some(({ inputs }) => inputs.includes(parameter)),
   );
+  return { loss, feeds, trained };
+}
+
+async function checkAgainstJax(build: Build, toLoss: (y: Value) => Value) {
+  const { loss, feeds, trained } = trainable(build, toLoss);
+  const expected = (await jaxGradients(loss, trained, feeds)).flatMap((gradient) => [...gradient]);
+  await using step = await GradientStep.open(loss, trained);
+  await step.run(feeds);
+  expect(step.gradients).toHaveLength(expected.length);
+  step.gradients.forEach((gradient, i) => {
+    expect(Math.abs(gradient - expected[i])).toBeLessThan(1e-5 * (1 + Math.abs(expected[i])));
+  });
+}
+
+async function checkAgainstDifferences(build: Build, toLoss: (y: Value) => Value) {
+  const { loss, feeds, trained } = trainable(build, toLoss);
   await using step = await GradientStep.open(loss, trained);
   await step.run(feeds);
   const found = step.gradients.slice();
@@ -152,13 +245,23 @@ async function checkAgainstDifferences(build: (given: Ingredients) => Value, toL
   expect(found.some((gradient) => gradient !== 0)).toBe(true);
 }
 
-describe('gradients equal central finite differences', () => {
+describe.each([
+  ['central finite differences', checkAgainstDifferences],
+  ['those of jax-js', checkAgainstJax],
+])('gradients equal %s', (_, check) => {
   for (const [name, build] of Object.entries(operatorCases)) {
-    it(name, () => checkAgainstDifferences(build, (y) => reduceMean(mul(y, add(y, 1.3)))));
+    it(name, () => check(build, (y) => reduceMean(mul(y, add(y, 1.3)))));
   }
   for (const [name, build] of Object.entries(lossCases)) {
-    it(name, () => checkAgainstDifferences(build, (y) => y));
+    it(name, () => check(build, (y) => y));
   }
+});
+
+it('every operator with a gradient is among the cases', () => {
+  const used = new Set<string>();
+  for (const build of [...Object.values(operatorCases), ...Object.values(lossCases)])
+    for (const { op } of assemble(build, (y) => y).graph.nodes) used.add(op);
+  expect(Object.keys(gradientRules).filter((op) => !used.has(op) && op !== 'Sign')).toEqual([]);
 });
 
 describe('gradients', () => {

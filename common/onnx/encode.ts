@@ -22,6 +22,8 @@ export interface ModelExport {
   readonly outputs: Readonly<Record<string, Value>>;
   /** `initialisers`: carried in the file, for serving. `inputs`: fed by name at every run, for training. */
   readonly parameters: 'initialisers' | 'inputs';
+  /** Inner values that are fed by name instead of computed: inputs behind the graph's own. */
+  readonly cut?: readonly Value[];
   /** Written to the model's `metadata_props`. */
   readonly metadata?: Readonly<Record<string, string>>;
 }
@@ -41,14 +43,16 @@ const ELEMENT_TYPE: Record<ElementType, TensorProto_DataType> = {
  * equal bytes.
  */
 export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
-  const needed = neededBy(graph, Object.values(wanted.outputs));
+  const { cut = [] } = wanted;
+  const needed = neededBy(graph, Object.values(wanted.outputs), cut);
   const kept = (value: Value) => needed.has(value);
   const inputs = graph.inputs.filter(kept);
   const parameters = graph.parameters.filter(kept);
   const fed = wanted.parameters === 'inputs';
   const initialisers = [...(fed ? [] : parameters), ...[...graph.constants].filter(kept)];
-  const { names, copies } = nameOutputs(graph, needed, wanted.outputs);
-  const nodes = graph.nodes.filter((node) => kept(node.output)).map((node) => nodeProto(node, names));
+  const keptNodes = graph.nodes.filter(({ output }) => kept(output) && !cut.includes(output));
+  const { names, copies } = nameOutputs(keptNodes, needed, wanted.outputs);
+  const nodes = keptNodes.map((node) => nodeProto(node, names));
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: 'millrace',
@@ -57,7 +61,9 @@ export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
       name: 'millrace',
       node: [...nodes, ...copies],
       initializer: initialisers.map(tensorProto),
-      input: [...inputs, ...(fed ? parameters : [])].map((value) => valueInfo(value.name, value)),
+      input: [...inputs, ...(fed ? parameters : []), ...cut.filter(kept)].map((value) =>
+        valueInfo(value.name, value),
+      ),
       output: Object.entries(wanted.outputs).map(([name, value]) => valueInfo(name, value)),
     }),
     metadataProps: Object.entries(wanted.metadata ?? {}).map(([key, value]) => ({ key, value })),
@@ -65,18 +71,23 @@ export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
   return toBinary(ModelProtoSchema, model);
 }
 
-function neededBy(graph: Graph, outputs: readonly Value[]): Set<Value> {
+function neededBy(graph: Graph, outputs: readonly Value[], cut: readonly Value[]): Set<Value> {
   const needed = new Set(outputs);
   for (let i = graph.nodes.length - 1; i >= 0; i--) {
     const node = graph.nodes[i];
-    if (needed.has(node.output)) for (const input of node.inputs) needed.add(input);
+    if (needed.has(node.output) && !cut.includes(node.output))
+      for (const input of node.inputs) needed.add(input);
   }
   return needed;
 }
 
 /** A computed value takes its output name; one that is wanted twice, or is fed or constant, is copied to it. */
-function nameOutputs(graph: Graph, needed: ReadonlySet<Value>, outputs: Readonly<Record<string, Value>>) {
-  const computed = new Set(graph.nodes.map((node) => node.output));
+function nameOutputs(
+  nodes: readonly Node[],
+  needed: ReadonlySet<Value>,
+  outputs: Readonly<Record<string, Value>>,
+) {
+  const computed = new Set(nodes.map((node) => node.output));
   const names = new Map<Value, string>();
   const copied: [Value, string][] = [];
   for (const value of needed) {

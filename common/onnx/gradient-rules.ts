@@ -64,6 +64,11 @@ export const gradientRules: Readonly<Record<string, Rule>> = {
     const share = mul(withReducedAxes(node, g), div(sizeOf(g), sizeOf(x)));
     return [expandLike(share, x), undefined];
   },
+  ReduceLogSumExp: (node, g) => {
+    const [x] = node.inputs;
+    const share = exp(sub(x, withReducedAxes(node, node.output)));
+    return [mul(withReducedAxes(node, g), share), undefined];
+  },
   Softmax: ({ output: y, attributes }, g) => {
     const weighted = mul(g, y);
     return [sub(weighted, mul(y, reduceSum(weighted, { axes: [int(attributes.axis)], keepDims: true })))];
@@ -109,9 +114,10 @@ function sliceRule({ inputs: [x, starts, , axes], output }: Node, g: Value): (Va
 
 function gatherRule({ inputs: [x, indices], attributes }: Node, g: Value): (Value | undefined)[] {
   const axis = int(attributes.axis);
+  if (axis === 0) return [scatterRows(x!, indices, g), undefined];
   const axes = x!.shape.map((_, i) => i);
   const toFront = [axis, ...axes.filter((i) => i !== axis)];
-  const rows = scatterRows(transpose(x!, toFront), integers(indices), transpose(g, toFront));
+  const rows = scatterRows(transpose(x!, toFront), indices, transpose(g, toFront));
   return [transpose(rows, inverse(toFront)), undefined];
 }
 

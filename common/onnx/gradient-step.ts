@@ -7,7 +7,7 @@ import { openSession } from './session.ts';
 export type Feeds = Record<string, Tensor>;
 
 export interface GradientStepOptions {
-  /** Inputs whose gradients are wanted too, such as embedding rows gathered outside the graph. */
+  /** Values whose gradients are wanted too. An inner one is cut from what computes it, and fed by its name. */
   readonly inputGradients?: readonly Value[];
   /** ONNX Runtime's threads. Default 1. */
   readonly threads?: number;
@@ -76,12 +76,18 @@ export class GradientStep {
     gradients(loss, wanted).forEach((gradient, i) => {
       outputs[gradientOutput(wanted[i])] = gradient;
     });
-    const session = await openSession(toBytes(loss.graph, { outputs, parameters: 'inputs' }), threads);
+    const cut = inputGradients.filter((value) => !loss.graph.inputs.includes(value));
+    const session = await openSession(toBytes(loss.graph, { outputs, parameters: 'inputs', cut }), threads);
     return new GradientStep(
       session,
       parameters,
       inputGradients.map(({ name }) => name),
     );
+  }
+
+  /** The inputs that `run` reads, parameters included. */
+  get inputNames(): readonly string[] {
+    return this.#session.inputNames;
   }
 
   /** Runs both passes on a batch of inputs, leaving `gradients`. */

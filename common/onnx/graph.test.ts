@@ -1,12 +1,15 @@
 import { Tensor } from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
+import { embedding, embeddingBag } from './embedding.ts';
 import { toBytes } from './encode.ts';
 import { Graph, type Value } from './graph.ts';
-import { binaryCrossEntropy } from './losses.ts';
+import { binaryCrossEntropy, inBatchSoftmax, listNet, rankNet, sampledSoftmax } from './losses.ts';
 import {
   add,
   concat,
+  equal,
   gather,
+  gatherRows,
   gemm,
   greater,
   isNan,
@@ -35,6 +38,8 @@ function zeros(graph: Graph, name: string, shape: readonly number[]) {
 describe('a graph', () => {
   const graph = new Graph();
   const x = graph.input('x', ['N', 4]);
+  const ids = graph.input('ids', ['N'], 'int64');
+  const flat = graph.input('flat', ['N']);
   const w = zeros(graph, 'w', [5, 3]);
   const refused: Readonly<Record<string, [() => Value, string]>> = {
     matmul: [() => matmul(x, w, 'dense'), 'dense: cannot multiply [N, 4] by [5, 3]'],
@@ -66,6 +71,52 @@ describe('a graph', () => {
     'a loss of [N] against [N, 1]': [
       () => binaryCrossEntropy(reshape(slice(x, 1, 0, 1), ['N'], 'logits'), slice(x, 1, 1, 2, 'labels')),
       "'logits' [N] and 'labels' [N, 1] differ in shape",
+    ],
+    'an embedding of ids that are no input': [
+      () => embedding(w, graph.integers([1, 2]), 'rows'),
+      "rows: ids 'integers 1,2' are no input",
+    ],
+    'an embedding by floats': [() => embedding(w, x, 'rows'), "rows: ids 'x' are float32, not int64"],
+    'a table that is no matrix': [
+      () => embedding(zeros(graph, 'cube', [2, 2, 2]), ids, 'rows'),
+      "rows: table 'cube' [2, 2, 2] is not [rows, width]",
+    ],
+    'a bag whose mask is narrower than its ids': [
+      () => embeddingBag(w, graph.input('lists', ['N', 5], 'int64'), x, 'mean', 'bag'),
+      'bag: ids [N, 5] and mask [N, 4] are not one [N, L]',
+    ],
+    'a bag of single ids': [
+      () => embeddingBag(w, ids, ids, 'sum', 'bag'),
+      'bag: ids [N] and mask [N] are not',
+    ],
+    'rows of a scalar': [() => gatherRows(zeros(graph, 'one', []), ids, 'rows'), "rows: 'one' is a scalar"],
+    'ids as operands': [() => add(ids, 1, 'sum'), "sum: 'ids' is int64, not float32"],
+    'equality of ids and floats': [() => equal(ids, x, 'same'), "same: 'ids' is int64, not float32"],
+    'a group loss on one axis': [
+      () => listNet({ scores: flat, labels: flat, mask: flat }),
+      "listNet: 'flat' [N] is not [G, L]",
+    ],
+    'a group loss with a mask of another shape': [
+      () => rankNet({ scores: x, labels: x, mask: flat }),
+      "rankNet: 'x' [N, 4] and 'flat' [N] differ in shape",
+    ],
+    'pair weights of a group by document': [
+      () => rankNet({ scores: x, labels: x, mask: x }, x),
+      "[N, 4, 4] and 'x' [N, 4] differ in shape",
+    ],
+    'an in-batch softmax of towers that differ': [
+      () => inBatchSoftmax(x, slice(x, 1, 0, 2, 'short_tower'), ids, flat),
+      "inBatchSoftmax: 'x' [N, 4] and 'short_tower' [N, 2] differ in shape",
+    ],
+    'sampled scores corrected to another shape': [
+      () =>
+        sampledSoftmax({
+          preferred: flat,
+          preferredLogQ: flat,
+          sampled: flat,
+          sampledLogQ: x.graph.scalar(1),
+        }),
+      'axis 1 is outside shape [N]',
     ],
     'a name twice': [() => add(x, 1, 'w'), "the graph already has a value named 'w'"],
     'values of another graph': [

@@ -30,6 +30,17 @@ export type Attribute =
 
 export type Attributes = Readonly<Record<string, Attribute>>;
 
+/** Rows of a table taken by ids, and pooled where it is a bag: a part of the graph that training does outside it. */
+export interface Lookup {
+  readonly table: Parameter;
+  /** An int64 input. */
+  readonly ids: Value;
+  /** The rows taken, before pooling. */
+  readonly rows: Value;
+  readonly bag?: { readonly mask: Value; readonly pooling: 'mean' | 'sum' };
+  readonly output: Value;
+}
+
 /** One operator with one output, which carries the node's name. */
 export interface Node {
   readonly op: string;
@@ -47,6 +58,7 @@ export class Graph {
   readonly inputs: Value[] = [];
   readonly parameters: Parameter[] = [];
   readonly nodes: Node[] = [];
+  readonly lookups: Lookup[] = [];
   readonly #constants = new Map<string, Constant>();
   readonly #names = new Set<string>();
 
@@ -54,8 +66,8 @@ export class Graph {
     return this.#constants.values();
   }
 
-  input(name: string, shape: Shape): Value {
-    const value: Value = { graph: this, name: this.claim(name), type: 'float32', shape };
+  input(name: string, shape: Shape, type: 'float32' | 'int64' = 'float32'): Value {
+    const value: Value = { graph: this, name: this.claim(name), type, shape };
     this.inputs.push(value);
     return value;
   }

@@ -38,9 +38,12 @@ export function greater(a: Operand, b: Operand, name?: string): Value {
   return binary('Greater', a, b, name, 'bool');
 }
 
-/** a = b, element by element: bool. */
+/** a = b, element by element: bool. Both float32 or both int64. */
 export function equal(a: Operand, b: Operand, name?: string): Value {
-  return binary('Equal', a, b, name, 'bool');
+  if (typeof a === 'number' || typeof b === 'number' || a.type !== 'int64' || b.type !== 'int64')
+    return binary('Equal', a, b, name, 'bool');
+  const node = a.graph.nodeName('Equal', name);
+  return a.graph.node('Equal', node, [a, b], { type: 'bool', shape: broadcastShape(node, a.shape, b.shape) });
 }
 
 export function isNan(x: Value, name?: string): Value {
@@ -236,6 +239,15 @@ export function gather(x: Value, indices: readonly number[], axis: number, name?
   return graph.node('Gather', node, [x, graph.integers(indices)], output, { axis: { int: along } });
 }
 
+/** The rows of `x` [rows, ...] at `ids`, int64 of any shape: [...ids' shape, ...]. An id outside fails when it runs. */
+export function gatherRows(x: Value, ids: Value, name?: string): Value {
+  const node = x.graph.nodeName('Gather', name);
+  if (ids.type !== 'int64') throw new Error(`${node}: ids '${ids.name}' are ${ids.type}, not int64`);
+  if (x.shape.length === 0) throw new Error(`${node}: '${x.name}' is a scalar and has no rows`);
+  const output = { type: 'float32' as const, shape: [...ids.shape, ...x.shape.slice(1)] };
+  return x.graph.node('Gather', node, [float(node, x), ids], output, { axis: { int: 0 } });
+}
+
 export interface ReduceOptions {
   /** All axes when left out. */
   readonly axes?: readonly number[];
@@ -249,6 +261,11 @@ export function reduceSum(x: Value, options: ReduceOptions = {}, name?: string):
 
 export function reduceMean(x: Value, options: ReduceOptions = {}, name?: string): Value {
   return reduce('ReduceMean', x, options, name);
+}
+
+/** log Σ exp(x) over the axes, safe at both ends. */
+export function reduceLogSumExp(x: Value, options: ReduceOptions = {}, name?: string): Value {
+  return reduce('ReduceLogSumExp', x, options, name);
 }
 
 export function softmax(x: Value, axis: number, name?: string): Value {
@@ -295,16 +312,15 @@ export function sizeOf(x: Value): Value {
   return toFloat(graph.node('Size', graph.nodeName('Size'), [x], { type: 'int64', shape: [] }));
 }
 
-/** Sums the rows of `updates` into zeros shaped as `like`, row i at `indices[i]` of the first axis. */
-export function scatterRows(like: Value, indices: readonly number[], updates: Value): Value {
+/** Sums `updates` [...indices' shape, ...row's shape] into zeros shaped as `like`, each at its index of the first axis. */
+export function scatterRows(like: Value, indices: Value, updates: Value): Value {
   const { graph } = like;
   const node = graph.nodeName('ScatterND');
-  const expected = replaced(like.shape, 0, indices.length);
+  const expected = [...indices.shape, ...like.shape.slice(1)];
   if (!sameShape(expected, updates.shape)) {
     throw new Error(`${node}: updates ${formatShape(updates.shape)} are not ${formatShape(expected)}`);
   }
-  const rows = reshape(graph.integers(indices), [indices.length, 1]);
-  const inputs = [zerosLike(like), rows, updates];
+  const inputs = [zerosLike(like), unsqueeze(indices, [indices.shape.length]), updates];
   return graph.node(
     'ScatterND',
     node,

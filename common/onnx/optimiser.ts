@@ -3,7 +3,19 @@ export interface Optimiser {
   step(parameters: Float32Array, gradients: Float32Array, rate: number): void;
 }
 
-/** Adam with bias correction (Kingma & Ba, ICLR 2015), with the paper's constants. */
+export type OptimiserName = 'adam' | 'sgd';
+
+/** Adam's constants (Kingma & Ba, ICLR 2015), and the bias correction of step `steps`, from 1, as a factor and a floor. */
+export const ADAM = {
+  beta1: 0.9,
+  beta2: 0.999,
+  at(steps: number, rate: number): { scaled: number; floor: number } {
+    const correction = Math.sqrt(1 - ADAM.beta2 ** steps);
+    return { scaled: (rate * correction) / (1 - ADAM.beta1 ** steps), floor: 1e-8 * correction };
+  },
+};
+
+/** Adam with bias correction. */
 export class Adam implements Optimiser {
   readonly #mean: Float32Array;
   readonly #square: Float32Array;
@@ -15,13 +27,10 @@ export class Adam implements Optimiser {
   }
 
   step(parameters: Float32Array, gradients: Float32Array, rate: number): void {
-    const [beta1, beta2, epsilon] = [0.9, 0.999, 1e-8];
+    const { beta1, beta2 } = ADAM;
     const mean = this.#mean;
     const square = this.#square;
-    this.#steps++;
-    const correction = Math.sqrt(1 - beta2 ** this.#steps);
-    const scaled = (rate * correction) / (1 - beta1 ** this.#steps);
-    const floor = epsilon * correction;
+    const { scaled, floor } = ADAM.at(++this.#steps, rate);
     for (let i = 0; i < parameters.length; i++) {
       const gradient = gradients[i];
       const m = beta1 * mean[i] + (1 - beta1) * gradient;
@@ -70,17 +79,22 @@ export function addPenalties(
   if (l1 === 0 && l2 === 0) return;
   for (const { start, end } of ranges) {
     for (let i = start; i < end; i++) {
-      const w = parameters[i];
-      gradients[i] = gradients[i] + l2 * w + l1 * Math.sign(w);
+      gradients[i] = gradients[i] + penalty(parameters[i], l1, l2);
     }
   }
 }
 
-/** Scales `gradients` down to a Euclidean norm of `maximum` where it is larger. */
-export function clipNorm(gradients: Float32Array, maximum: number): void {
+/** The penalties' gradient at a parameter. */
+export function penalty(parameter: number, l1: number, l2: number): number {
+  return l2 * parameter + l1 * Math.sign(parameter);
+}
+
+/** Scales the parts of one gradient down to a common Euclidean norm of `maximum` where it is larger. */
+export function clipNorm(parts: readonly Float32Array[], maximum: number): void {
   let square = 0;
-  for (let i = 0; i < gradients.length; i++) square += gradients[i] * gradients[i];
+  for (const part of parts) for (let i = 0; i < part.length; i++) square += part[i] * part[i];
   const norm = Math.sqrt(square);
   if (norm <= maximum) return;
-  for (let i = 0; i < gradients.length; i++) gradients[i] = (gradients[i] * maximum) / norm;
+  const scale = maximum / norm;
+  for (const part of parts) for (let i = 0; i < part.length; i++) part[i] *= scale;
 }

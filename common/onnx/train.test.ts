@@ -104,6 +104,54 @@ describe('train', () => {
     expect(offset.data[0]).not.toBe(1);
   });
 
+  it('takes rows through an index, computes them, and makes new ones for an epoch', async () => {
+    const [plain, other] = [linear(), linear()];
+    const [x, y] = other.columns;
+    const rowOf = Uint32Array.from({ length: ROWS }, (_, row) => ROWS - 1 - row);
+    const reversed = x.data.slice();
+    for (let row = 0; row < ROWS; row++)
+      reversed.set(x.data.subarray(2 * row, 2 * row + 2), 2 * (ROWS - 1 - row));
+    const epochs: number[] = [];
+    const columns = (epoch: number) => {
+      epochs.push(epoch);
+      return [
+        { input: x.input, data: reversed, rowOf },
+        {
+          input: y.input,
+          rows: ROWS,
+          compute: (rows: Uint32Array, into: Float32Array | Uint32Array) => into.set(rows.map((row) => row)),
+        },
+      ];
+    };
+    const stored = [
+      plain.columns[0],
+      { ...plain.columns[1], data: Float32Array.from({ length: ROWS }, (_, i) => i) },
+    ];
+    const three = { ...options, epochs: 3 };
+    await train(plain.loss, plain.parameters, stored, three);
+    await train(other.loss, other.parameters, columns, three);
+    expect(other.parameters.map(({ data }) => data)).toEqual(plain.parameters.map(({ data }) => data));
+    expect(epochs).toEqual([1, 2, 3]);
+  });
+
+  it('stops by a merit of the parameters themselves, measured every few epochs', async () => {
+    const { loss, parameters, columns } = linear();
+    const seen: number[] = [];
+    const merits = [1, 3, 2, 2];
+    const merit = () => {
+      seen.push(parameters[0].data[0]);
+      return merits[seen.length - 1];
+    };
+    const report = await train(loss, parameters, columns, {
+      ...options,
+      validation: { merit, patience: 2, every: 3 },
+    });
+    expect(report.history).toHaveLength(12);
+    expect(report.bestEpoch).toBe(6);
+    expect(parameters[0].data[0]).toBe(seen[1]);
+    expect(seen[3]).not.toBe(seen[1]);
+  });
+
   it('refuses a loss that diverges, columns of unequal rows, and no rows', async () => {
     const diverging = linear();
     const wild = { ...options, optimiser: 'sgd' as const, learningRate: 1e6 };
