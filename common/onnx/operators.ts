@@ -57,6 +57,12 @@ export function toFloat(condition: Value, name?: string): Value {
   return condition.graph.node('Cast', node, [condition], output, { to: { int: 1 } });
 }
 
+/** Rounded towards 0, as int64. */
+export function toInteger(x: Value, name?: string): Value {
+  const node = x.graph.nodeName('Cast', name);
+  return x.graph.node('Cast', node, [float(node, x)], { type: 'int64', shape: x.shape }, { to: { int: 7 } });
+}
+
 /** `a` where `condition` holds, else `b`; all three broadcast. */
 export function where(condition: Value, a: Operand, b: Operand, name?: string): Value {
   const { graph } = condition;

@@ -6,7 +6,7 @@ import { openSession } from './session.ts';
 /** A scoring model's one input: float32 [N, width], row-major, NaN = missing. */
 export const FEATURES_INPUT = 'features';
 
-/** A scoring model's one output: float32 [N]. */
+/** The output that every scoring model has: float32 [N]. Others, one a task of a multi-task model, are alike. */
 export const SCORE_OUTPUT = 'score';
 
 /** The metadata key under which a model names the feature schema that it was trained on. */
@@ -24,12 +24,15 @@ export class Scorer {
   readonly width: number;
   /** The model's `metadata_props`. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** Names of all outputs, the score among them. */
+  readonly outputs: readonly string[];
   readonly #session: InferenceSession;
 
   private constructor(session: InferenceSession, width: number, metadata: ReadonlyMap<string, string>) {
     this.#session = session;
     this.width = width;
     this.metadata = metadata;
+    this.outputs = session.outputNames;
   }
 
   /** Throws where `model` is no scoring model, or not one for what is `expected`. */
@@ -56,14 +59,23 @@ export class Scorer {
    * scored with it.
    */
   async run(features: Float32Array): Promise<Float32Array> {
+    return (await this.#run(features, [SCORE_OUTPUT]))[SCORE_OUTPUT];
+  }
+
+  /** As `run`, with every output by name. */
+  runAll(features: Float32Array): Promise<Record<string, Float32Array>> {
+    return this.#run(features, this.outputs);
+  }
+
+  async #run(features: Float32Array, wanted: readonly string[]): Promise<Record<string, Float32Array>> {
     const rows = features.length / this.width;
     if (!Number.isInteger(rows)) {
       throw new Error(`${features.length} features do not make rows of ${this.width}`);
     }
-    if (rows === 0) return new Float32Array(0);
+    if (rows === 0) return Object.fromEntries(wanted.map((name) => [name, new Float32Array(0)]));
     const tensor = new Tensor('float32', features, [rows, this.width]);
-    const outputs = await this.#session.run({ [FEATURES_INPUT]: tensor });
-    return outputs[SCORE_OUTPUT].data as Float32Array;
+    const outputs = await this.#session.run({ [FEATURES_INPUT]: tensor }, wanted);
+    return Object.fromEntries(wanted.map((name) => [name, outputs[name].data as Float32Array]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,10 @@ const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<B
     measures: 'calls/s, CPU per call and latency of Recommend on 100,000 items, beside two floors',
     load: async () => (await import('./cascade.ts')).cascadeBench,
   },
+  ctr: {
+    measures: 'second-stage models on a CSV file with a label of two values: accuracy, AUC, log loss',
+    load: async () => (await import('./ctr.ts')).ctrBench,
+  },
   models: {
     measures: 'candidate models on a train/valid/test split: recall and NDCG, all items ranked',
     load: async () => (await import('./models.ts')).modelsBench,

@@ -1,0 +1,200 @@
+import type { Graph, Value } from '../onnx/graph.ts';
+import {
+  abs,
+  add,
+  concat,
+  div,
+  gather,
+  greater,
+  isNan,
+  log,
+  matmul,
+  mul,
+  relu,
+  sign,
+  sub,
+  toFloat,
+  transpose,
+  where,
+} from '../onnx/operators.ts';
+import {
+  binIndex,
+  categoryIndex,
+  type FeatureEncoding,
+  type NumericEncoding,
+  signedLog,
+} from './feature-columns.ts';
+
+/** A batch's features, encoded in a graph; nothing is missing. */
+export interface EncodedFeatures {
+  /** Standardised numeric columns, missing indicators, then the bins of every column, piecewise linear: [N, inputs]. */
+  readonly dense: Value;
+  /** How many of `dense` are the standardised columns and indicators. */
+  readonly plain: number;
+  /** Index of each categorical column, float32 [N, categorical columns]; absent where there are none. */
+  readonly categories?: Value;
+  /** Bin of each binned column, float32 [N, binned columns]; absent where there are none. */
+  readonly bins?: Value;
+}
+
+/** One row of `EncodedFeatures` in plain float64. */
+export interface EncodedRow {
+  readonly dense: Float64Array;
+  readonly categories: readonly number[];
+  readonly bins: readonly number[];
+}
+
+/**
+ * Adds the encoding to the graph of `features` [N, columns]. The piecewise-linear bins are those of Gorishniy et al. (NeurIPS
+ * 2022): 0 below a bin, 1 above it, linear inside; a missing value's are all 0.
+ */
+export function encodeFeatures(features: Value, { numeric, categorical }: FeatureEncoding): EncodedFeatures {
+  const { graph } = features;
+  const pick = (columns: readonly { readonly column: number }[]) =>
+    selectColumns(
+      features,
+      columns.map(({ column }) => column),
+    );
+  const parts: Value[] = [];
+  let plain = 0;
+  let bins: Value | undefined;
+  if (numeric.length > 0) {
+    const raw = pick(numeric);
+    const missing = isNan(raw, 'missing');
+    const x = clamped(graph, raw, numeric);
+    parts.push(where(missing, 0, standardised(graph, x, numeric), 'imputed'));
+    const indicated = numeric.flatMap(({ indicator }, i) => (indicator ? [i] : []));
+    if (indicated.length > 0) parts.push(selectColumns(toFloat(missing), indicated));
+    plain = numeric.length + indicated.length;
+    const binned = numeric.flatMap(({ edges }, i) => (edges.length > 1 ? [i] : []));
+    if (binned.length > 0) {
+      parts.push(piecewiseLinear(graph, x, numeric));
+      bins = binOf(
+        graph,
+        selectColumns(x, binned),
+        numeric.filter(({ edges }) => edges.length > 1),
+      );
+    }
+  }
+  if (parts.length === 0) {
+    plain = 1;
+    parts.push(mul(toFloat(isNan(selectColumns(features, [0]))), 0));
+  }
+  return {
+    dense: parts.length === 1 ? parts[0] : concat(parts, 1, 'dense_input'),
+    plain,
+    ...(bins && { bins }),
+    ...(categorical.length > 0 && { categories: categoryOf(graph, pick(categorical), categorical) }),
+  };
+}
+
+/** The float64 twin of `encodeFeatures`, for one row. */
+export function encodeRow(row: Float32Array, { numeric, categorical }: FeatureEncoding): EncodedRow {
+  const values = numeric.map((encoding) =>
+    Math.min(Math.max(row[encoding.column], encoding.low), encoding.high),
+  );
+  const standardised = numeric.map(({ logScale, mean, inverseStd }, i) => {
+    const value = logScale === 0 ? values[i] : signedLog(values[i], logScale);
+    return Number.isNaN(value) ? 0 : (value - mean) * inverseStd;
+  });
+  const indicators = numeric.flatMap(({ indicator }, i) =>
+    indicator ? [Number(Number.isNaN(values[i]))] : [],
+  );
+  const filled = numeric.flatMap((encoding, i) =>
+    binsOf(encoding).map(({ start, inverseWidth }) =>
+      Number.isNaN(values[i]) ? 0 : Math.min(1, Math.max(0, (values[i] - start) * inverseWidth)),
+    ),
+  );
+  const dense = [...standardised, ...indicators, ...filled];
+  return {
+    dense: Float64Array.from(dense.length === 0 ? [0] : dense),
+    categories: categorical.map(({ column, size }) => categoryIndex(row[column], size)),
+    bins: numeric.flatMap((encoding, i) =>
+      encoding.edges.length > 1 ? [binIndex(values[i], encoding)] : [],
+    ),
+  };
+}
+
+/** Columns `wanted` of a matrix, as rows of its transpose: four times as fast in ONNX Runtime as gathering columns. */
+export function selectColumns(matrix: Value, wanted: readonly number[]): Value {
+  if (wanted.length === matrix.shape[1] && wanted.every((column, i) => column === i)) return matrix;
+  return transpose(gather(transpose(matrix, [1, 0]), wanted, 0), [1, 0]);
+}
+
+function constants<T>(graph: Graph, name: string, of: readonly T[], value: (item: T) => number): Value {
+  return graph.constant(name, [of.length], Float32Array.from(of, value));
+}
+
+function clamped(graph: Graph, x: Value, numeric: readonly NumericEncoding[]): Value {
+  const low = constants(graph, 'low', numeric, (encoding) => encoding.low);
+  const high = constants(graph, 'high', numeric, (encoding) => encoding.high);
+  return where(greater(x, high), high, where(greater(low, x), low, x));
+}
+
+function standardised(graph: Graph, x: Value, numeric: readonly NumericEncoding[]): Value {
+  const indices = (logarithmic: boolean) =>
+    numeric.flatMap(({ logScale }, i) => (logScale > 0 === logarithmic ? [i] : []));
+  const linear = indices(false);
+  const skewed = indices(true);
+  const parts = linear.length === 0 ? [] : [selectColumns(x, linear)];
+  if (skewed.length > 0) {
+    const value = selectColumns(x, skewed);
+    const scale = constants(graph, 'log_scale', skewed, (i) => numeric[i].logScale);
+    parts.push(mul(sign(value), log(add(1, div(abs(value), scale)))));
+  }
+  const scaled = parts.length === 1 ? parts[0] : concat(parts, 1);
+  const centred = sub(
+    scaled,
+    constants(graph, 'mean', numeric, ({ mean }) => mean),
+  );
+  return mul(
+    centred,
+    constants(graph, 'inverse_std', numeric, ({ inverseStd }) => inverseStd),
+  );
+}
+
+interface Bin {
+  readonly start: number;
+  readonly inverseWidth: number;
+}
+
+function binsOf({ edges }: NumericEncoding): Bin[] {
+  return edges
+    .slice(1)
+    .map((end, i) => ({ start: edges[i], inverseWidth: Math.fround(1 / (end - edges[i])) }));
+}
+
+function piecewiseLinear(graph: Graph, x: Value, numeric: readonly NumericEncoding[]): Value {
+  const bins = numeric.map(binsOf);
+  const repeated = selectColumns(
+    x,
+    bins.flatMap((of, column) => of.map(() => column)),
+  );
+  const start = constants(graph, 'bin_start', bins.flat(), (bin) => bin.start);
+  const inverseWidth = constants(graph, 'bin_inverse_width', bins.flat(), (bin) => bin.inverseWidth);
+  const within = mul(sub(repeated, start), inverseWidth);
+  return where(isNan(within), 0, where(greater(within, 1), 1, relu(within)), 'filled_bins');
+}
+
+function binOf(graph: Graph, x: Value, binned: readonly NumericEncoding[]): Value {
+  const missing = constants(graph, 'missing_bin', binned, ({ edges }) => edges.length - 1);
+  const inner = binned.map(({ edges }) => edges.slice(1, -1));
+  const columns = inner.flatMap((edges, column) => edges.map(() => column));
+  if (columns.length === 0) return where(isNan(x), missing, mul(toFloat(isNan(x)), 0), 'bins');
+  const edges = constants(graph, 'inner_edges', inner.flat(), (edge) => edge);
+  const above = toFloat(greater(selectColumns(x, columns), edges));
+  const belongs = new Float32Array(columns.length * binned.length);
+  columns.forEach((column, i) => {
+    belongs[i * binned.length + column] = 1;
+  });
+  const count = matmul(above, graph.constant('edge_column', [columns.length, binned.length], belongs));
+  return where(isNan(x), missing, count, 'bins');
+}
+
+function categoryOf(graph: Graph, codes: Value, categorical: readonly { readonly size: number }[]): Value {
+  const last = constants(graph, 'last_code', categorical, ({ size }) => size - 1);
+  const unseen = constants(graph, 'unseen_index', categorical, ({ size }) => size);
+  const absent = constants(graph, 'missing_index', categorical, ({ size }) => size + 1);
+  const known = where(greater(0, codes), unseen, where(greater(codes, last), unseen, codes));
+  return where(isNan(codes), absent, known, 'categories');
+}
