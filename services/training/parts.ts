@@ -1,20 +1,17 @@
-import { EXACT_ROWS_MAX } from '../../common/ann/create-index.ts';
-import { HnswIndex, hnswDefaults } from '../../common/ann/hnsw.ts';
-import { VectorTable } from '../../common/ann/vectors.ts';
-import { indexPart, modelPart } from '../../common/bundle/learnt-sources.ts';
+import type { LearntSource } from '../../common/bundle/learnt-sources.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { bytesOf } from '../../common/columns.ts';
 import type { ItemCounters } from '../../common/features/item-counters.ts';
-import { encodeIals, fitIals, type IalsModel } from '../../common/models/ials.ts';
+import type { Settings } from '../../common/models/candidate-families.ts';
 import type { InteractionMatrix } from '../../common/models/interactions.ts';
-import { encodeItemToItem, fitItemToItem } from '../../common/models/item-to-item.ts';
 import { encodePopularity, fitPopularity, type PopularityModel } from '../../common/models/popularity.ts';
 import { itemTexts } from '../../common/text/item-text.ts';
 import { buildPostings, encodePostings } from '../../common/text/postings.ts';
 import { createTokeniser } from '../../common/text/tokenise.ts';
 import type { TrainConfig } from './config.ts';
-import type { Progress } from './progress.ts';
+import type { LearnRun } from './learners/learner.ts';
+import { LEARNERS } from './learners/table.ts';
 
 /** Parts of a bundle by name. */
 export type Parts = Partial<Record<Part, Uint8Array>>;
@@ -39,41 +36,30 @@ export interface Learnable {
   readonly nowMs: number;
 }
 
+/** The settings of the learnt sources, by source. */
+export type ChosenSettings = Readonly<Partial<Record<LearntSource, Settings>>>;
+
 /** The parts learnt from interactions, the ranker left out. */
 export async function learntParts(
   { matrix, counters, catalogue, nowMs }: Learnable,
-  config: TrainConfig,
-  progress: Progress,
+  chosen: ChosenSettings,
+  run: LearnRun,
 ): Promise<Parts> {
-  const { sweeps } = config.ials;
-  const ials = fitIals(matrix, { ...config.ials, seed: config.seed }, (done) =>
-    progress('iALS', done, sweeps),
-  );
-  const itemToItem = fitItemToItem(matrix, config.itemToItem);
+  const { config } = run;
+  const parts: Parts = {};
+  for (const source of config.candidates)
+    Object.assign(parts, await LEARNERS[source].learn(matrix, chosen[source] ?? {}, run));
   const { halfLifeDays } = config.popularity;
   const popularity = fitPopularity(matrix, {
     halfLifeMs: halfLifeDays === undefined ? Number.POSITIVE_INFINITY : halfLifeDays * DAY_MS,
   });
   const fallback = vettedItems(popularity, { catalogue, counters, nowMs }, config.fallback);
   return {
-    [modelPart('ials')]: encodeIals(ials),
-    ...(await builtIndex(ials, progress)),
-    [modelPart('item_to_item')]: encodeItemToItem(itemToItem),
+    ...parts,
     [Part.popularity]: encodePopularity(popularity),
     [Part.counters]: counters.serialise(),
     [Part.fallback]: bytesOf(fallback),
   };
-}
-
-/** An HNSW index where exact search would be slower. */
-async function builtIndex(
-  { itemFactors, itemCount, options }: IalsModel,
-  progress: Progress,
-): Promise<Parts> {
-  if (itemCount <= EXACT_ROWS_MAX) return {};
-  const table = new VectorTable(itemFactors as Float32Array<ArrayBuffer>, options.dim, 'ip');
-  const index = HnswIndex.build(table, hnswDefaults, (rows) => progress('HNSW', rows, itemCount));
-  return { [indexPart('ials')]: await index.toBytes() };
 }
 
 /**

@@ -1,25 +1,26 @@
 import { type Manifest, Part } from '../../common/bundle/manifest.ts';
+import type { Settings } from '../../common/models/candidate-families.ts';
 import type { Metrics } from './evaluation.ts';
 import { type Holdout, holdOut } from './holdout.ts';
-import { catalogueParts, learntParts, type Parts } from './parts.ts';
+import { LEARNERS } from './learners/table.ts';
+import { type ChosenSettings, catalogueParts, learntParts, type Parts } from './parts.ts';
 import { PairSet } from './positives.ts';
 import { publish } from './publication.ts';
 import { trainRanker } from './ranker.ts';
 import { rankerExamples } from './ranker-examples.ts';
 import { countersWithout } from './replay.ts';
-import type { Training } from './training.ts';
-import { tuned } from './tuning.ts';
+import type { Configured, Training } from './training.ts';
+import { Trials } from './trials.ts';
 
 /**
  * Learns a bundle from the log and publishes it, with the metrics of a holdout bundle that was learnt alike from all but each
  * user's last positive. In the end the sources learn from all of the log; the ranker is the one that was measured.
  */
-export async function train(configured: Training): Promise<Manifest> {
-  const { data, composition, progress } = configured;
+export async function train(configured: Configured): Promise<Manifest> {
+  const { data, config, composition, progress } = configured;
   const shared = catalogueParts(data.catalogue);
-  const holdout = holdOut(data, configured.config);
-  const config = tuned(holdout, configured.config, progress);
-  const training = { ...configured, config };
+  const holdout = holdOut(data, config);
+  const training = { ...configured, chosen: await chosenSettings(configured, holdout) };
 
   const examples = await rankerExamples(training, holdout, shared);
   const ranker = await trainRanker(examples, config, progress);
@@ -33,12 +34,24 @@ export async function train(configured: Training): Promise<Manifest> {
   return publish(training, { ...withRanker, ...everything }, { ranker, metrics, holdout: tried.version });
 }
 
+/** Settings of every configured source, chosen on each user's last pair of the training part. */
+async function chosenSettings({ config, progress }: Configured, holdout: Holdout): Promise<ChosenSettings> {
+  const trials = config.tuning.enabled ? new Trials(holdout, config) : undefined;
+  const chosen: Record<string, Settings> = {};
+  for (const [i, source] of config.candidates.entries()) {
+    progress('choosing settings', i, config.candidates.length);
+    chosen[source] = await LEARNERS[source].choose({ config, progress }, trials);
+  }
+  progress('choosing settings', config.candidates.length, config.candidates.length);
+  return chosen;
+}
+
 /** The sources' parts, learnt from `matrix` and, for counters, from all events but those with pairs of `never`. */
 function learn(
-  { data, config, progress, nowMs }: Training,
+  { data, config, chosen, progress, nowMs }: Training,
   matrix: Holdout['full'],
   never: PairSet,
 ): Promise<Parts> {
   const counters = countersWithout(data, never);
-  return learntParts({ matrix, counters, catalogue: data.catalogue, nowMs }, config, progress);
+  return learntParts({ matrix, counters, catalogue: data.catalogue, nowMs }, chosen, { config, progress });
 }

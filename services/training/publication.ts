@@ -18,7 +18,7 @@ interface Annotations {
 
 /** Publishes the parts as a bundle whose version says when the training began, so that versions sort by time. */
 export async function publish(
-  { data, config, store, nowMs }: Pick<Training, 'data' | 'config' | 'store' | 'nowMs'>,
+  { data, config, chosen, store, nowMs }: Pick<Training, 'data' | 'config' | 'chosen' | 'store' | 'nowMs'>,
   parts: Parts,
   { suffix = '', ranker, metrics = {}, holdout = '' }: Annotations,
 ): Promise<Manifest> {
@@ -37,7 +37,12 @@ export async function publish(
       catalogueEpoch: catalogue.epoch,
       logOffset: endOffset,
       metrics,
-      settings: { train: config, ranking: { sources: schema.sources }, ...rankerSettings },
+      settings: {
+        train: config,
+        candidates: chosen,
+        ranking: { sources: schema.sources },
+        ...rankerSettings,
+      },
     },
     parts,
   );

@@ -40,14 +40,14 @@ export async function rankerExamples(
   holdout: Holdout,
   shared: Parts,
 ): Promise<RankerExamples> {
-  const { data, config, limits, composition, progress, nowMs } = training;
+  const { data, config, limits, composition, progress, chosen, nowMs } = training;
   const { catalogue } = data;
   const schema = featureSchema(rankedSources(config));
   const random = new Random(config.seed);
   const { targets, validating, unlearnt } = planned(training, holdout, random);
   const counters = countersWithout(data, unlearnt);
   const matrix = withoutPairs(holdout.train, unlearnt);
-  const parts = await learntParts({ matrix, counters, catalogue, nowMs }, config, progress);
+  const parts = await learntParts({ matrix, counters, catalogue, nowMs }, chosen, { config, progress });
   const home = await mkdtemp(join(tmpdir(), 'millrace-train-'));
   try {
     const store = new BundleStore(join(home, 'bundles'));

@@ -7,10 +7,11 @@ import type { TrainConfig } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
 import type { Metrics } from './evaluation.ts';
 import type { Holdout } from './holdout.ts';
+import type { ChosenSettings } from './parts.ts';
 import type { Progress } from './progress.ts';
 
 /** One run of the pipeline: what it learns from, how, and where the result goes. */
-export interface Training {
+export interface Configured {
   readonly data: LogData;
   readonly config: TrainConfig;
   /** Limits of users' states, as the features service has them. */
@@ -20,6 +21,11 @@ export interface Training {
   readonly progress: Progress;
   /** Time of making; names the bundles. Milliseconds since the Unix epoch. */
   readonly nowMs: number;
+}
+
+/** A run whose sources have their settings. */
+export interface Training extends Configured {
+  readonly chosen: ChosenSettings;
 }
 
 /** What the pipeline needs of the services, which training does not know. */

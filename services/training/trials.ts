@@ -1,0 +1,86 @@
+import type { HeldOut } from '../../common/models/candidate-model.ts';
+import { rankHeldOut } from '../../common/models/held-out.ts';
+import { type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
+import { isOrdered, noRecency, type RecencyOptions } from '../../common/models/recency.ts';
+import { Random } from '../../common/random.ts';
+import type { TrainConfig } from './config.ts';
+import { drawn, type Holdout } from './holdout.ts';
+import { latestPairs, PairSet, type Target, withoutPairs } from './positives.ts';
+
+const CUT_OFF = 10;
+const PATIENCE = 3;
+const FLOOR = 0.02;
+/** Half-lives tried besides the configured ones, in events: from what was just taken up up to the whole past. */
+const HALF_LIVES = [10, 40];
+
+/** Writes the scores of all items for a history, oldest first. */
+export type HistoryScore = (history: Uint32Array, scores: Float32Array) => void;
+
+/**
+ * Each user's last pair of the training part, held out from the rest: by these settings are chosen. The test part is not
+ * looked at.
+ */
+export class Trials {
+  /** What is learnt from while settings are chosen. */
+  readonly matrix: InteractionMatrix;
+  /** Whether the data says which event came first. */
+  readonly ordered: boolean;
+  readonly #targets: readonly Target[];
+
+  constructor({ train }: Holdout, config: TrainConfig) {
+    const users = Array.from({ length: train.rowCount }, (_, user) => user);
+    const last = latestPairs(train, users, 1);
+    this.matrix = withoutPairs(train, PairSet.of(last, train.columnCount));
+    this.ordered = isOrdered(train);
+    this.#targets = drawn(last, config.tuning.usersMax, new Random(config.seed));
+  }
+
+  /** The option of the best mean NDCG@10, the first of equal ones. */
+  best<T>(options: readonly T[], scoreOf: (option: T) => HistoryScore): T {
+    const merits = options.map((option) => meanNdcg(this.matrix, this.#targets, scoreOf(option)));
+    return options[merits.indexOf(Math.max(...merits))];
+  }
+
+  /** The same pairs as a model in training is measured by, on the rows it learns from. */
+  heldOut(): HeldOut {
+    const { matrix } = this;
+    const truth = interactionMatrix(
+      {
+        users: Uint32Array.from(this.#targets, ({ user }) => user),
+        items: Uint32Array.from(this.#targets, ({ item }) => item),
+      },
+      matrix.rowCount,
+      matrix.columnCount,
+    );
+    return {
+      merit: async (model) => (await rankHeldOut(model, matrix, truth, [CUT_OFF]))[0].ndcg,
+      patience: PATIENCE,
+    };
+  }
+}
+
+/** How fast histories may fade: as configured, slower, or not at all, which differs from data to data. */
+export function recenciesFrom(configured: RecencyOptions): RecencyOptions[] {
+  return [configured, ...HALF_LIVES.map((halfLifeEvents) => ({ halfLifeEvents, floor: FLOOR })), noRecency];
+}
+
+/** Mean of 1 / log2(rank + 1) of the target where it is in the first ten of the items not in the history, ties by ordinal. */
+function meanNdcg(
+  { offsets, columns, columnCount }: InteractionMatrix,
+  targets: readonly Target[],
+  score: HistoryScore,
+): number {
+  const scores = new Float32Array(columnCount);
+  let sum = 0;
+  for (const { user, item } of targets) {
+    const history = columns.subarray(offsets[user], offsets[user + 1]);
+    score(history, scores);
+    for (const seen of history) scores[seen] = Number.NEGATIVE_INFINITY;
+    let rank = 1;
+    for (let other = 0; other < columnCount; other++) {
+      if (scores[other] > scores[item] || (scores[other] === scores[item] && other < item)) rank++;
+    }
+    if (rank <= CUT_OFF) sum += 1 / Math.log2(rank + 1);
+  }
+  return sum / Math.max(1, targets.length);
+}
