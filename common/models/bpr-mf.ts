@@ -33,8 +33,8 @@ export interface BprOptions {
 export const bprDefaults: BprOptions = {
   dim: 64,
   epochs: 100,
-  learningRate: 0.05,
-  regularisation: 0.01,
+  learningRate: 0.1,
+  regularisation: 0.005,
   negativeExponent: 0,
   measureEvery: 5,
 };

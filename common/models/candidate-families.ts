@@ -1,6 +1,9 @@
+import { bprDefaults, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
 import { fitIals, type IalsModel, IalsUserSolver, ialsDefaults } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
+import { fitItemToItem, itemToItemDefaults, neighbourModel } from './item-to-item.ts';
+import { fitLightGcn, lightGcnDefaults } from './light-gcn.ts';
 import { fitPopularity } from './popularity.ts';
 import { vectorModel } from './vector-model.ts';
 
@@ -20,6 +23,12 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     grid: () => [{}],
     fit: async (matrix) => sameForAll(fitPopularity(matrix).scores),
   }),
+  itemknn: typed({
+    grid: () => [itemToItemDefaults],
+    fit: async (matrix, options) => neighbourModel(matrix, fitItemToItem(matrix, options)),
+  }),
+  bprmf: typed({ grid: () => [bprDefaults], fit: fitBpr }),
+  lightgcn: typed({ grid: () => [lightGcnDefaults], fit: fitLightGcn }),
   ials: typed({
     grid: () => [{}],
     fit: async (matrix, _, { seed, onProgress }) => {
@@ -30,11 +39,11 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
 };
 
 /** A family whose settings have a type of their own. */
-function typed<S extends Settings>(family: {
+function typed<S extends object>(family: {
   grid(matrix: InteractionMatrix): readonly S[];
   fit(matrix: InteractionMatrix, settings: S, run: FitRun): Promise<CandidateModel>;
 }): CandidateFamily {
-  return family as CandidateFamily;
+  return family as unknown as CandidateFamily;
 }
 
 /** The vectors of all rows of the matrix. */

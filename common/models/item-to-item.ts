@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { packArrays, unpackArrays } from '../arrays.ts';
 import { TopK } from '../top-k.ts';
+import type { CandidateModel } from './candidate-model.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { columnEntries, entryRows } from './interactions.ts';
 import type { RecencyOptions } from './recency.ts';
@@ -129,6 +130,22 @@ export class ItemToItemScorer {
     this.#count = count;
     return count;
   }
+}
+
+/** Scores each row of `matrix` from its own entries. */
+export function neighbourModel(matrix: InteractionMatrix, model: ItemToItemModel): CandidateModel {
+  const scorer = new ItemToItemScorer(model);
+  const itemCount = matrix.columnCount;
+  return {
+    itemCount,
+    scoreUsers(users, scores) {
+      for (let row = 0; row < users.length; row++) {
+        const [start, end] = [matrix.offsets[users[row]], matrix.offsets[users[row] + 1]];
+        scorer.score(matrix.columns.subarray(start, end), matrix.weights.subarray(start, end));
+        scores.set(scorer.scores, row * itemCount);
+      }
+    },
+  };
 }
 
 const KIND = 'model.item-to-item';
