@@ -85,7 +85,8 @@ export class KernelPool implements Disposable {
 
   /** Zeros. Throws `RangeError` where the pool would hold more than 4 GiB. */
   f32(length: number): Float32Array {
-    return new Float32Array(this.#memory.buffer, this.#allocate(4 * length), length);
+    const at = this.#allocate(4 * length);
+    return new Float32Array(this.#memory.buffer, at, length);
   }
 
   /** A copy of `values`. */
