@@ -6,6 +6,7 @@ import { gemm, probability, relu, reshape } from '../onnx/operators.ts';
 import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT } from '../onnx/scorer.ts';
 import { type Epoch, type TrainReport, train, type Validation } from '../onnx/train.ts';
 import { Random } from '../random.ts';
+import { type ScoreRegularisation, scoreRegularised } from '../stability/score-regularisation.ts';
 import { checkExamples, type Examples } from './examples.ts';
 import { fitStandardiser, type Standardiser, standardise } from './standardiser.ts';
 
@@ -19,6 +20,8 @@ export interface PointwiseOptions {
   readonly l2: number;
   /** Stops early and keeps the best epoch. */
   readonly validation?: PointwiseValidation;
+  /** Keeps the scores near those of another model. */
+  readonly teacher?: PointwiseTeacher;
   /** Written to the model, for whoever opens it to check. */
   readonly featureSchemaHash?: string;
   readonly onProgress?: (epoch: Epoch) => void;
@@ -32,6 +35,11 @@ export interface PointwiseValidation {
   readonly patience: number;
   /** Figure of merit of one probability a row, higher is better. Default: minus the log loss, for labels 0 and 1. */
   readonly metric?: (probabilities: Float32Array) => number;
+}
+
+export interface PointwiseTeacher extends ScoreRegularisation {
+  /** The teacher's probability of a positive, one an example, calibrated on the same labels and weights. */
+  readonly probabilities: Float32Array;
 }
 
 /** `weights` [inputs × outputs], row-major; `bias` [outputs]. */
@@ -62,7 +70,7 @@ export async function fitPointwise(
   options: PointwiseOptions,
 ): Promise<PointwiseModel> {
   checkExamples(examples);
-  const { validation, featureSchemaHash, ...training } = options;
+  const { validation, teacher, featureSchemaHash, ...training } = options;
   const standardiser = fitStandardiser(examples.features, examples.width);
   const graph = new Graph();
   const features = graph.input(FEATURES_INPUT, ['N', examples.width]);
@@ -73,12 +81,17 @@ export async function fitPointwise(
   const exampleWeights = meanOne(examples);
   layers.at(-1)!.bias[0] = logOdds(examples.labels, exampleWeights);
   const score = probability(logits, SCORE_OUTPUT);
-  const loss = binaryCrossEntropy(logits, labels, weights);
+  let loss = binaryCrossEntropy(logits, labels, weights);
   const columns = [
     { input: features, data: examples.features },
     { input: labels, data: examples.labels },
     { input: weights, data: exampleWeights },
   ];
+  if (teacher !== undefined && teacher.lambda > 0) {
+    const taught = graph.input('teacher', ['N']);
+    columns.push({ input: taught, data: teacher.probabilities });
+    loss = scoreRegularised(loss, logits, taught, teacher, weights);
+  }
   const report = await train(loss, graph.parameters, columns, {
     ...training,
     schedule: 'cosine',

@@ -75,6 +75,9 @@ describe('trainAndPublish', () => {
       const again = await train('challenger');
       expect(again.parts).toEqual(first.parts);
       expect(again.metrics).toEqual(first.metrics);
+      expect(first.settings.ranker.stability).toEqual({ skipped: 'no bundle is live' });
+      const unchanged = { teacher: first.version, 'churn@10': 0, rboChurn: expect.closeTo(0), tau: 1 };
+      expect(again.settings.ranker.stability).toMatchObject(unchanged);
       expect(again.version > first.version).toBe(true);
       expect(await store.live()).toEqual({ champion: first.version, challenger: again.version });
     },

@@ -9,6 +9,7 @@ import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
+import { openChampion } from '../training/champion.ts';
 import { RANKERS, type TrainConfig, trainSchema } from '../training/config.ts';
 import { readLog } from '../training/dataset/from-log.ts';
 import { train } from '../training/pipeline.ts';
@@ -116,6 +117,7 @@ async function learn(
     config,
     limits: configuredLimits(target),
     store: new BundleStore(join(target.config.home, 'bundles')),
+    champion: await openChampion(new BundleStore(join(source.config.home, 'bundles'))),
     composition: compose(target, progress),
     progress,
     nowMs: systemClock.nowMs(),

@@ -4,6 +4,7 @@ import { learntSources } from '../../common/bundle/learnt-sources.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
 import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
 import { recencySchema } from '../../common/models/recency.ts';
+import { DISTANCES } from '../../common/stability/score-regularisation.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 
@@ -90,6 +91,14 @@ export const trainSchema = z.strictObject({
       negatives: z.number().int().min(1).max(10_000).default(30),
       /** Moments, each a user's latest, that choose the model and its epoch, at most. */
       validationMax: z.number().int().min(1).default(1_000),
+    })
+    .prefault({}),
+  /** Keeps a new ranker's scores near the champion's: L = L_task + lambda · D(student, teacher). */
+  stability: z
+    .strictObject({
+      /** 0: the new ranker is free. */
+      lambda: z.number().min(0).max(1_000).default(0),
+      distance: z.enum(DISTANCES).default('cross-entropy'),
     })
     .prefault({}),
   evaluation: z

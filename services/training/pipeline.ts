@@ -1,5 +1,6 @@
 import { type Manifest, Part } from '../../common/bundle/manifest.ts';
 import type { Settings } from '../../common/models/candidate-families.ts';
+import { championTeacher } from './champion.ts';
 import type { Metrics } from './evaluation.ts';
 import { type Holdout, holdOut } from './holdout.ts';
 import { LEARNERS } from './learners/table.ts';
@@ -23,7 +24,12 @@ export async function train(configured: Configured): Promise<Manifest> {
   const training = { ...configured, chosen: await chosenSettings(configured, holdout) };
 
   const examples = await rankerExamples(training, holdout, shared);
-  const ranker = await trainRanker(examples, config, progress);
+  const ranker = await trainRanker(
+    examples,
+    config,
+    await championTeacher(configured.champion, examples),
+    progress,
+  );
   const withRanker = { ...shared, [Part.ranker]: ranker.onnx };
 
   const measured = await learn(training, holdout.train, holdout.testPairs);

@@ -25,7 +25,9 @@ export async function publish(
   const { catalogue, endOffset } = data;
   const live = await store.live();
   const schema = featureSchema(rankedSources(config));
-  const rankerSettings = ranker && { ranker: { model: ranker.model, validation: ranker.validation } };
+  const rankerSettings = ranker && {
+    ranker: { model: ranker.model, validation: ranker.validation, stability: ranker.stability },
+  };
   return store.publish(
     {
       version: `${versionAt(nowMs)}${suffix}`,

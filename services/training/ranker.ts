@@ -2,6 +2,7 @@ import { MillraceError } from '../../common/errors.ts';
 import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
 import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
 import type { PointwiseModel, PointwiseOptions } from '../../common/models/pointwise.ts';
+import { type NoTeacher, type RankerDrift, rankerDrift, type Teacher } from './champion.ts';
 import { RANKERS, type Ranker, type TrainConfig } from './config.ts';
 import type { GroupedExamples } from './examples.ts';
 import type { Progress } from './progress.ts';
@@ -21,15 +22,19 @@ export interface TrainedRanker {
   /** NDCG at 10 of each ranker tried, over the validation groups. */
   readonly validation: Readonly<Partial<Record<Ranker, number>>>;
   readonly onnx: Uint8Array;
+  /** How far it is from the champion's ranker, where there is one and validation moments. */
+  readonly stability?: RankerDrift | NoTeacher;
 }
 
 /**
  * Fits the rankers that the configuration allows, each with the epoch that ranks `validation` best, and answers the better one.
- * Without validation groups it is logistic regression unless the configuration says otherwise.
+ * Without validation groups it is logistic regression unless the configuration says otherwise. A `teacher` holds their scores as
+ * the configuration says.
  */
 export async function trainRanker(
   { train, validation, schema }: RankerExamples,
-  { ranker, seed }: Pick<TrainConfig, 'ranker' | 'seed'>,
+  config: Pick<TrainConfig, 'ranker' | 'seed' | 'stability'>,
+  teacher: Teacher | NoTeacher,
   progress: Progress,
 ): Promise<TrainedRanker> {
   if (train.rows === 0) {
@@ -38,32 +43,35 @@ export async function trainRanker(
       'the log is too small to learn a ranker from: no user took up an item that retrieval would have found from what they did before',
     );
   }
+  const { ranker, seed, stability } = config;
+  const taught = 'skipped' in teacher ? undefined : { ...stability, probabilities: teacher.train };
   const blind = validation.groups.length < 2;
   const models = ranker.model !== 'auto' ? [ranker.model] : blind ? (['logistic'] as const) : RANKERS;
   let best: { model: Ranker; fitted: PointwiseModel; merit: number } | undefined;
   const merits: Partial<Record<Ranker, number>> = {};
   for (const model of models) {
-    const fitted = await fitModel(model, train, blind ? undefined : validation, schema.hash, seed, progress);
+    const options = { seed, featureSchemaHash: schema.hash, ...(taught && { teacher: taught }) };
+    const fitted = await fitModel(model, train, blind ? undefined : validation, options, progress);
     const { bestEpoch, history } = fitted.report;
     const merit = history[bestEpoch - 1].metric ?? 0;
     if (!blind) merits[model] = merit;
     if (best === undefined || merit > best.merit) best = { model, fitted, merit };
   }
   const { model, fitted } = best as NonNullable<typeof best>;
-  return { model, validation: merits, onnx: fitted.onnx };
+  const distance =
+    'skipped' in teacher ? teacher : await rankerDrift(fitted.onnx, teacher, validation, stability);
+  return { model, validation: merits, onnx: fitted.onnx, ...(distance && { stability: distance }) };
 }
 
 function fitModel(
   model: Ranker,
   train: GroupedExamples,
   validation: GroupedExamples | undefined,
-  featureSchemaHash: string,
-  seed: number,
+  common: Pick<PointwiseOptions, 'seed' | 'featureSchemaHash' | 'teacher'>,
   progress: Progress,
 ): Promise<PointwiseModel> {
   const options = {
-    seed,
-    featureSchemaHash,
+    ...common,
     onProgress: ({ epoch }: { epoch: number }) => progress(`${model} ranker`, epoch, SETTINGS[model].epochs),
     ...(validation && {
       validation: {

@@ -1,8 +1,9 @@
-import type { BundleStore } from '../../common/bundle/store.ts';
+import type { Bundle, BundleStore } from '../../common/bundle/store.ts';
 import type { Candidates } from '../../common/columns.ts';
 import type { ItemCounters } from '../../common/features/item-counters.ts';
 import type { User } from '../../common/user-state.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
+import type { NoTeacher } from './champion.ts';
 import type { TrainConfig } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
 import type { Metrics } from './evaluation.ts';
@@ -17,6 +18,8 @@ export interface Configured {
   /** Limits of users' states, as the features service has them. */
   readonly limits: UserLimits;
   readonly store: BundleStore;
+  /** The bundle that the new one would replace, or why there is none to learn from. */
+  readonly champion: Bundle | NoTeacher;
   readonly composition: Composition;
   readonly progress: Progress;
   /** Time of making; names the bundles. Milliseconds since the Unix epoch. */
