@@ -1,24 +1,15 @@
-import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { gunzipSync } from 'node:zlib';
 import { type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
 import { UsageError } from './bench.ts';
+import { readText } from './files.ts';
+
+export { readText } from './files.ts';
 
 /** A split of users' items: three matrices with the same rows and columns. */
 export interface ItemLists {
   readonly train: InteractionMatrix;
   readonly valid: InteractionMatrix;
   readonly test: InteractionMatrix;
-}
-
-/** Text of `path` or of `path.gz`; UsageError where there is neither. */
-export function readText(path: string): string {
-  if (existsSync(path)) {
-    const bytes = readFileSync(path);
-    return (path.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
-  }
-  if (existsSync(`${path}.gz`)) return gunzipSync(readFileSync(`${path}.gz`)).toString('utf8');
-  throw new UsageError(`${path}[.gz]: no such file`);
 }
 
 /**

@@ -2,6 +2,14 @@ import { type Bench, UsageError } from './bench.ts';
 
 /** The benchmarks by name: what each measures, and where it is. */
 const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<Bench> }>> = {
+  ann: {
+    measures: 'nearest-neighbour indexes against an exact truth: recall, queries/s, seconds to build',
+    load: async () => (await import('./ann.ts')).annBench,
+  },
+  bm25: {
+    measures: 'BM25 on a TREC collection by the conventions of trec_eval',
+    load: async () => (await import('./bm25.ts')).bm25Bench,
+  },
   cascade: {
     measures: 'calls/s, CPU per call and latency of Recommend on 100,000 items, beside two floors',
     load: async () => (await import('./cascade.ts')).cascadeBench,
