@@ -71,6 +71,10 @@ describe('the kernels agree with plain arithmetic:', () => {
       const [input, out] = [pool.f32(table.length), pool.f32(expected.length)];
       input.set(table);
       product.multiply(input, dim, out);
+      const two = pool.f32(2 * dim);
+      product.multiplyRows(Uint32Array.of(140, 1), input, dim, two);
+      expect(two.slice(0, dim)).toEqual(out.slice(140 * dim, 141 * dim));
+      expect(two.slice(dim)).toEqual(out.slice(dim, 2 * dim));
       return out.slice();
     });
     expectClose(results[0], expected);

@@ -188,12 +188,13 @@ function addToPanel(table: usize, rows: usize, dim: usize, panel: usize, out: us
 const SPARSE_ROWS: usize = 64;
 
 /**
- * A matrix in compressed rows times a table: out[r] = Σ weights[e] · table[columns[e]] over the entries
- * offsets[r] ≤ e < offsets[r + 1]. `dim`, the width of table and out, is a multiple of 4. Work goes by 32 columns of 64 rows,
- * so that a slice of a wide table stays in the cache.
+ * A sparse matrix times a table: out[r] = Σ weights[e] · table[columns[e]] over the entries of row r, whose first and end stand at
+ * bounds + r · boundsStep (bytes): a step of 4 reads offsets of compressed rows, one of 8 pairs. `dim`, the width of table and
+ * out, is a multiple of 4. Work goes by 32 columns of 64 rows, so that a slice of a wide table stays in the cache.
  */
 export function sparseProduct(
-  offsets: usize,
+  bounds: usize,
+  boundsStep: usize,
   columns: usize,
   weights: usize,
   rows: usize,
@@ -210,12 +211,12 @@ export function sparseProduct(
     let at: usize = 0;
     for (; at + 128 <= bytes; at += 128) {
       for (let row = start; row < end; row++) {
-        sparseRow32(offsets + (row << 2), columns, weights, table + at, bytes, out + row * bytes + at);
+        sparseRow32(bounds + row * boundsStep, columns, weights, table + at, bytes, out + row * bytes + at);
       }
     }
     for (; at < bytes; at += 16) {
       for (let row = start; row < end; row++) {
-        sparseRow4(offsets + (row << 2), columns, weights, table + at, bytes, out + row * bytes + at);
+        sparseRow4(bounds + row * boundsStep, columns, weights, table + at, bytes, out + row * bytes + at);
       }
     }
   }

@@ -1,5 +1,6 @@
 import { bprDefaults, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
+import { easeCandidates, easeDefaults, fitEase } from './ease.ts';
 import { fitIals, type IalsModel, IalsUserSolver, ialsDefaults } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemDefaults, neighbourModel } from './item-to-item.ts';
@@ -15,6 +16,8 @@ export interface CandidateFamily {
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
 
+const EASE_REGULARISATIONS = [easeDefaults.regularisation, 2000, 500, 200, 50];
+
 export type Settings = Readonly<Record<string, unknown>>;
 
 /** Every family by the name that configuration and benchmarks know it by. */
@@ -29,6 +32,11 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   }),
   bprmf: typed({ grid: () => [bprDefaults], fit: fitBpr }),
   lightgcn: typed({ grid: () => [lightGcnDefaults], fit: fitLightGcn }),
+  ease: typed({
+    grid: () => EASE_REGULARISATIONS.map((regularisation) => ({ ...easeDefaults, regularisation })),
+    fit: async (matrix, options, { threads }) =>
+      easeCandidates(await fitEase(matrix, options, threads), matrix),
+  }),
   ials: typed({
     grid: () => [{}],
     fit: async (matrix, _, { seed, onProgress }) => {

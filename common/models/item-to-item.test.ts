@@ -109,6 +109,16 @@ describe('item-to-item', () => {
     expect(scorer.scores.every((score) => score === 0)).toBe(true);
   });
 
+  it('reaches an item once where opposite weights cancel', () => {
+    const offsets = Uint32Array.of(0, 1, 2, 3, 3);
+    const neighbours = Uint32Array.of(3, 3, 3);
+    const similarities = Float32Array.of(1, -1, 0.5);
+    const plain = { ...options, recency: noRecency };
+    const scorer = new ItemToItemScorer({ options: plain, offsets, neighbours, similarities });
+    expect(scorer.score(Uint32Array.of(0, 1, 2))).toBe(1);
+    expect(scorer.scores[3]).toBe(0.5);
+  });
+
   it('survives encoding', () => {
     expect(decodeItemToItem(encodeItemToItem(model))).toEqual(model);
   });

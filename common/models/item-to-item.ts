@@ -99,10 +99,12 @@ export class ItemToItemScorer {
   readonly scores: Float32Array;
   /** The ordinals that the last `score` reached, in no order; entries from its result on mean nothing. */
   readonly touched: Uint32Array;
+  readonly #reached: Uint8Array;
   #count = 0;
 
   constructor(model: ItemToItemModel) {
     this.#model = model;
+    this.#reached = new Uint8Array(model.offsets.length - 1);
     this.scores = new Float32Array(model.offsets.length - 1);
     this.touched = new Uint32Array(model.offsets.length - 1);
   }
@@ -114,7 +116,11 @@ export class ItemToItemScorer {
   score(items: Uint32Array, weights?: Float32Array): number {
     const { offsets, neighbours, similarities, options } = this.#model;
     const { scores, touched } = this;
-    for (let i = 0; i < this.#count; i++) scores[touched[i]] = 0;
+    const reached = this.#reached;
+    for (let i = 0; i < this.#count; i++) {
+      scores[touched[i]] = 0;
+      reached[touched[i]] = 0;
+    }
     let count = 0;
     for (let at = 0; at < items.length; at++) {
       const own = weights === undefined ? 1 : weights[at];
@@ -123,7 +129,10 @@ export class ItemToItemScorer {
       const end = offsets[items[at] + 1];
       for (let entry = offsets[items[at]]; entry < end; entry++) {
         const other = neighbours[entry];
-        if (scores[other] === 0) touched[count++] = other;
+        if (reached[other] === 0) {
+          reached[other] = 1;
+          touched[count++] = other;
+        }
         scores[other] += weight * similarities[entry];
       }
     }
