@@ -6,6 +6,8 @@ export interface CandidateModel {
    * higher is better. Only the order within a row means something unless the model says more.
    */
   scoreUsers(users: Uint32Array, scores: Float32Array): void | Promise<void>;
+  /** What the fit found out, for whoever reports on it. */
+  readonly findings?: Readonly<Record<string, unknown>>;
 }
 
 /** A candidate model whose score is an inner product, which makes it a nearest-neighbour source. */

@@ -30,7 +30,8 @@ export function readItemLists(folder: string): ItemLists {
       items.size,
     ),
   );
-  if (train.columns.length === 0) throw new UsageError(`${join(folder, 'train.txt')}: no interactions`);
+  for (const [name, { columns }] of Object.entries({ train, test }))
+    if (columns.length === 0) throw new UsageError(`${join(folder, name)}.txt: no interactions`);
   train.weights.fill(1);
   return { train, valid, test };
 }

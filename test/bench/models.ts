@@ -1,5 +1,6 @@
 import { CANDIDATE_FAMILIES, chooseAndFit } from '../../common/models/candidate-families.ts';
-import { rankHeldOut } from '../../common/models/held-out.ts';
+import type { HeldOut } from '../../common/models/candidate-model.ts';
+import { heldOutRows, rankHeldOut } from '../../common/models/held-out.ts';
 import { type Bench, oneOf, parsed, required, wholeNumber } from './bench.ts';
 import { type ItemLists, readItemLists } from './item-lists.ts';
 import { eachInItsProcess, measured } from './report.ts';
@@ -7,6 +8,10 @@ import { eachInItsProcess, measured } from './report.ts';
 const CUT_OFFS = [10, 20, 40];
 const PATIENCE = 5;
 const SEED = 1;
+
+/** Scores of one measurement of the validation part, at most, but so many users at least. */
+const MEASURED_SCORES = 1 << 26;
+const USERS_MIN = 1000;
 const THREADS = 2;
 
 /** Candidate models on `train|valid|test.txt[.gz]`; settings and stopping by the validation part, train items masked. */
@@ -28,20 +33,26 @@ export const modelsBench: Bench = {
   },
 };
 
-async function measureModel(name: string, { train, valid, test }: ItemLists, seed: number) {
-  const chosen = await chooseAndFit(CANDIDATE_FAMILIES[name], train, {
-    seed,
-    threads: THREADS,
-    heldOut: {
-      merit: async (model) => (await rankHeldOut(model, train, valid, [10]))[0].ndcg,
-      patience: PATIENCE,
-    },
-  });
-  const means = await rankHeldOut(chosen.model, train, test, CUT_OFFS);
+async function measureModel(name: string, lists: ItemLists, seed: number) {
+  const { train, test } = lists;
+  const heldOut = validation(lists, seed);
+  const run = { seed, threads: THREADS, ...(heldOut && { heldOut }) };
+  const { model, settings, merits } = await chooseAndFit(CANDIDATE_FAMILIES[name], train, run);
+  const means = await rankHeldOut(model, train, test, CUT_OFFS);
   const figures: Record<string, unknown> = {};
   means.forEach(({ recall, ndcg }, i) => {
     figures[`recall@${CUT_OFFS[i]}`] = recall;
     figures[`ndcg@${CUT_OFFS[i]}`] = ndcg;
   });
-  return { ...figures, settings: chosen.settings, validation: chosen.merits };
+  return { ...figures, settings, validation: merits, ...model.findings };
+}
+
+/** NDCG@10 on the validation part; of a sample of its users where the catalogue is large, nothing where it is empty. */
+function validation({ train, valid }: ItemLists, seed: number): HeldOut | undefined {
+  if (valid.columns.length === 0) return undefined;
+  const rows = heldOutRows(valid, Math.max(USERS_MIN, Math.floor(MEASURED_SCORES / train.columnCount)), seed);
+  return {
+    merit: async (model) => (await rankHeldOut(model, train, valid, [10], rows))[0].ndcg,
+    patience: PATIENCE,
+  };
 }
