@@ -1,6 +1,8 @@
+import { embedding } from '../onnx/embedding.ts';
 import type { Value } from '../onnx/graph.ts';
-import { gatherRows, gemm, mul, reduceMean, reduceSum, relu, reshape } from '../onnx/operators.ts';
+import { gemm, mul, reduceMean, reduceSum, relu, reshape } from '../onnx/operators.ts';
 import type { Random } from '../random.ts';
+import type { EncodedIndices } from './encoded-features.ts';
 
 /** A part of a network: what the graph computes for a batch, and the same for one row in plain float64. */
 export interface Layer {
@@ -58,19 +60,29 @@ export function denseStack(x: Value, sizes: readonly number[], random: Random, n
   return { output, row: (from) => layers.reduce((row, layer) => layer.row(row), from) };
 }
 
-/** Rows of a trained table by ids (int64 [N, K]) that index it: [N, K, width]. */
+/** Rows of a trained table by ids that the graph computes from a row's discrete features. */
 export interface Lookup {
+  /** [N, K, width]. */
   readonly output: Value;
+  /** int64 [N, K]. Training is given a column of them. */
+  readonly ids: Value;
   readonly width: number;
   /** The table, row-major. */
   readonly table: Float32Array;
+  /** The ids of one row, independent of the graph. */
+  idsOf(row: EncodedIndices): readonly number[];
 }
 
 /** `table`: its initial values, [rows × width] row-major; kept, not copied. */
-export function lookupTable(ids: Value, table: Float32Array, width: number, name: string): Lookup {
+export function lookupTable(
+  { ids, idsOf }: Pick<Lookup, 'ids' | 'idsOf'>,
+  table: Float32Array,
+  width: number,
+  name: string,
+): Lookup {
   const rows = table.length / width;
   const parameter = ids.graph.parameter(name, [rows, width], table, false);
-  return { output: gatherRows(parameter, ids), width, table };
+  return { output: embedding(parameter, ids), ids, width, table, idsOf };
 }
 
 /** The looked-up rows side by side: [N, K × width]. */
@@ -79,8 +91,8 @@ export function besides({ output, width }: Lookup): Value {
 }
 
 /** Float64 twin of `besides`. */
-export function besidesRow({ table, width }: Lookup, ids: readonly number[]): Float64Array {
-  return Float64Array.from(ids.flatMap((id) => [...table.subarray(id * width, (id + 1) * width)]));
+export function besidesRow({ table, width, idsOf }: Lookup, row: EncodedIndices): Float64Array {
+  return Float64Array.from(idsOf(row).flatMap((id) => [...table.subarray(id * width, (id + 1) * width)]));
 }
 
 /** Sum of squares of the looked-up values, mean over the batch: a penalty that touches what a batch uses. */

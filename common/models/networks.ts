@@ -1,7 +1,7 @@
 import type { Value } from '../onnx/graph.ts';
 import { add, concat, reduceSum, slice, toInteger } from '../onnx/operators.ts';
 import type { Random } from '../random.ts';
-import type { EncodedFeatures, EncodedRow } from './encoded-features.ts';
+import type { EncodedFeatures, EncodedIndices, EncodedRow } from './encoded-features.ts';
 import type { FeatureEncoding } from './feature-columns.ts';
 import { besides, besidesRow, denseLayer, type Layer, type Lookup, lookupTable } from './layers.ts';
 import { type WideEncoding, wideIds, wideRow, wideSize } from './wide-features.ts';
@@ -50,18 +50,15 @@ export function joinedInput({ encoding, encoded, random }: NetworkContext, dim: 
   const table = Float32Array.from({ length: counts.length * dim }, (_, i) =>
     counts[Math.floor(i / dim)] === 0 ? 0 : EMBEDDING_DEVIATION * random.normal(),
   );
-  const embeddings = lookupTable(toInteger(add(categories, offset)), table, dim, 'embeddings');
+  const ids = {
+    ids: toInteger(add(categories, offset), 'embedding_ids'),
+    idsOf: (row: EncodedIndices) => row.categories.map((index, column) => offsets[column] + index),
+  };
+  const embeddings = lookupTable(ids, table, dim, 'embeddings');
   return {
     output: concat([dense, besides(embeddings)], 1, 'joined_input'),
     lookups: [embeddings],
-    row: (row) =>
-      Float64Array.from([
-        ...row.dense,
-        ...besidesRow(
-          embeddings,
-          row.categories.map((index, column) => offsets[column] + index),
-        ),
-      ]),
+    row: (row) => Float64Array.from([...row.dense, ...besidesRow(embeddings, row)]),
   };
 }
 
@@ -79,13 +76,14 @@ export function linearPart(context: NetworkContext): Network {
   const ids = wideIds(encoded, wide);
   if (ids === undefined) return { output: linear.output, lookups: [], row: (row) => linear.row(row.dense) };
   const heads = start.length;
-  const indicators = lookupTable(ids, new Float32Array(wideSize(wide) * heads), heads, 'wide');
+  const table = new Float32Array(wideSize(wide) * heads);
+  const indicators = lookupTable({ ids, idsOf: (row) => wideRow(row, wide) }, table, heads, 'wide');
   return {
     output: add(linear.output, reduceSum(indicators.output, { axes: [1] })),
     lookups: [indicators],
     row(row) {
       const sum = linear.row(row.dense.subarray(0, plain));
-      for (const id of wideRow(row, wide))
+      for (const id of indicators.idsOf(row))
         for (let head = 0; head < heads; head++) sum[head] += indicators.table[id * heads + head];
       return sum;
     },

@@ -1,4 +1,5 @@
 import { concat, mul, slice, toInteger } from '../onnx/operators.ts';
+import type { EncodedIndices } from './encoded-features.ts';
 import { besides, besidesRow, denseStack, lookupTable } from './layers.ts';
 import { headLayer, joinedInput, type Network, type NetworkContext } from './networks.ts';
 
@@ -30,8 +31,8 @@ export function neuralFactorisation(context: NetworkContext, options: NeuralFact
     output: heads.output,
     lookups: [user.lookup, item.lookup, ...input.lookups],
     row(row) {
-      const ofItem = besidesRow(item.lookup, [row.categories[item.at]]);
-      const product = besidesRow(user.lookup, [row.categories[user.at]]).map((value, i) => value * ofItem[i]);
+      const ofItem = besidesRow(item.lookup, row);
+      const product = besidesRow(user.lookup, row).map((value, i) => value * ofItem[i]);
       return heads.row(Float64Array.from([...product, ...stack.row(input.row(row))]));
     },
   };
@@ -46,7 +47,10 @@ function factors({ encoding, encoded, random }: NetworkContext, name: string, di
   const table = Float32Array.from({ length: counts.length * dim }, (_, i) =>
     counts[Math.floor(i / dim)] === 0 ? 0 : FACTOR_DEVIATION * random.normal(),
   );
-  const ids = toInteger(slice(encoded.categories!, 1, at, at + 1));
+  const ids = {
+    ids: toInteger(slice(encoded.categories!, 1, at, at + 1), `factor_ids_${at}`),
+    idsOf: (row: EncodedIndices) => [row.categories[at]],
+  };
   const lookup = lookupTable(ids, table, dim, `factors_${at}`);
-  return { at, lookup, output: besides(lookup) };
+  return { lookup, output: besides(lookup) };
 }

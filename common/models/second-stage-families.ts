@@ -1,5 +1,11 @@
-import type { SecondStageModel, SecondStageOptions } from './second-stage.ts';
-import { fitSecondStage } from './second-stage.ts';
+import type { Examples } from './examples.ts';
+import type { FeatureColumn } from './feature-columns.ts';
+import {
+  fitSecondStage,
+  type SecondStageModel,
+  type SecondStageOptions,
+  type SecondStageValidation,
+} from './second-stage.ts';
 import type { TaskExamples } from './tasks.ts';
 
 /** What is chosen by validation rows. */
@@ -53,25 +59,30 @@ const GRIDS: Readonly<Record<SecondStageName, readonly Choice[]>> = {
 export interface ChosenSecondStage {
   readonly model: SecondStageModel;
   readonly settings: SecondStageSettings;
-  /** Best figure of merit on the validation rows of each setting tried, in the grid's order. */
+  /** Best figure of merit on the validation rows of each setting tried, in the grid's order; none without them. */
   readonly merits: readonly number[];
 }
 
-/** Fits every setting of a network's grid, each stopped by `validation`, and keeps the one that does best on it. */
+/**
+ * Fits every setting of a network's grid, each stopped by `validation`, and keeps the one that does best on it; without it, the
+ * default for its full length.
+ */
 export async function chooseSecondStage(
   name: SecondStageName,
   examples: TaskExamples,
-  validation: { readonly examples: TaskExamples; readonly metric?: (raw: Float32Array) => number },
+  validation: Omit<SecondStageValidation, 'patience'> | undefined,
   data: SecondStageData,
 ): Promise<ChosenSecondStage> {
+  const settingsToTry = grid(name, examples.rows);
+  if (validation === undefined) {
+    const [settings] = settingsToTry;
+    return { model: await fitSecondStage(examples, { ...data, ...settings }), settings, merits: [] };
+  }
   let best: { model: SecondStageModel; settings: SecondStageSettings; merit: number } | undefined;
   const merits: number[] = [];
-  for (const settings of grid(name, examples.rows)) {
-    const model = await fitSecondStage(examples, {
-      ...data,
-      ...settings,
-      validation: { ...validation, patience: PATIENCE },
-    });
+  for (const settings of settingsToTry) {
+    const stopping = { ...validation, patience: PATIENCE };
+    const model = await fitSecondStage(examples, { ...data, ...settings, validation: stopping });
     const { history, bestEpoch } = model.report;
     const merit = history[bestEpoch - 1].metric!;
     merits.push(merit);
@@ -79,4 +90,14 @@ export async function chooseSecondStage(
   }
   const { model, settings } = best!;
   return { model, settings, merits };
+}
+
+/** Columns of a matrix that holds numbers only. */
+export function numericColumns(names: readonly string[]): FeatureColumn[] {
+  return names.map((name) => ({ kind: 'numeric', name }));
+}
+
+/** A pointwise ranker's examples as those of one task. */
+export function asTask({ labels, ...rest }: Examples, task: string): TaskExamples {
+  return { ...rest, labels: { [task]: labels } };
 }

@@ -8,7 +8,7 @@ import { type Epoch, type TrainReport, train, type Validation } from '../onnx/tr
 import { Random } from '../random.ts';
 import { type Calibration, calibrate } from './calibration.ts';
 import { type DeepCrossOptions, deepCross } from './deep-cross.ts';
-import { encodeFeatures, encodeRow } from './encoded-features.ts';
+import { encodeFeatures, encodeIndices, encodeRow } from './encoded-features.ts';
 import {
   columnsHash,
   type FeatureColumn,
@@ -127,7 +127,11 @@ export async function fitSecondStage(
   const report = await train(
     withPenalty(losses.mean, network, options.lookupL2),
     graph.parameters,
-    [{ input: features, data: examples.features }, ...losses.columns(targets)],
+    [
+      { input: features, data: examples.features },
+      ...losses.columns(targets),
+      ...idColumns(examples, encoding, network),
+    ],
     {
       ...trainOptions(options),
       schedule: 'cosine',
@@ -198,6 +202,23 @@ class TaskLosses {
       { input: this.#inputs[head].weights, data: weights },
     ]);
   }
+}
+
+/** The ids of every lookup of the training rows. */
+function idColumns({ features, rows, width }: TaskExamples, encoding: FeatureEncoding, { lookups }: Network) {
+  const columns = lookups.map(({ ids }) => ({
+    input: ids,
+    data: new Uint32Array(rows * (ids.shape[1] as number)),
+  }));
+  if (columns.length === 0) return [];
+  for (let row = 0; row < rows; row++) {
+    const indices = encodeIndices(features.subarray(row * width, (row + 1) * width), encoding);
+    lookups.forEach(({ idsOf }, i) => {
+      const ids = idsOf(indices);
+      columns[i].data.set(ids, row * ids.length);
+    });
+  }
+  return columns;
 }
 
 function withPenalty(loss: Value, { lookups }: Network, lookupL2: number): Value {

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { FeatureColumn } from './feature-columns.ts';
 
 /** A column of text cells, each a code into its distinct values. */
@@ -48,6 +49,14 @@ export class TextVectoriser {
         ? { kind: 'numeric', name }
         : { kind: 'categorical', name, size: known.size };
     });
+  }
+
+  /** Identifies the columns and the codes of their categories. */
+  get hash(): string {
+    const codes = this.vocabularies.map((known) => (known === undefined ? null : [...known.keys()]));
+    return createHash('sha256')
+      .update(JSON.stringify([this.columns, codes]))
+      .digest('hex');
   }
 
   /** Row-major features of columns that bear the names of the fitted ones, in their order. Throws `CellError`. */

@@ -1,6 +1,6 @@
 import type { Value } from '../onnx/graph.ts';
 import { add, concat, gatherRows, mul, toInteger } from '../onnx/operators.ts';
-import { type EncodedFeatures, type EncodedRow, selectColumns } from './encoded-features.ts';
+import { type EncodedFeatures, type EncodedIndices, selectColumns } from './encoded-features.ts';
 import { binIndex, categoryIndex, type FeatureEncoding } from './feature-columns.ts';
 
 /**
@@ -98,7 +98,7 @@ export function wideIds({ categories, bins }: EncodedFeatures, wide: WideEncodin
 }
 
 /** The float64 twin of `wideIds`, for one row. */
-export function wideRow({ categories, bins }: EncodedRow, wide: WideEncoding): number[] {
+export function wideRow({ categories, bins }: EncodedIndices, wide: WideEncoding): number[] {
   const index = [...categories, ...bins];
   const { offsets, crossOffsets } = offsetsOf(wide);
   const code = index.map((of, column) => wide.crossCodes[column][of]);

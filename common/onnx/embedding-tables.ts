@@ -22,6 +22,7 @@ interface Cut {
 export class EmbeddingTables {
   readonly #cuts: readonly Cut[];
   readonly #rows: readonly SparseRows[];
+  readonly #regularised: readonly SparseRows[];
   readonly #feeds: Feeds = {};
 
   /** `tables`: from `sparseTables`. */
@@ -30,6 +31,7 @@ export class EmbeddingTables {
       tables.map((table) => [table, new SparseRows(table.data, table.shape[1] as number, optimiser)]),
     );
     this.#rows = [...rowsOf.values()];
+    this.#regularised = tables.filter(({ regularised }) => regularised).map((table) => rowsOf.get(table)!);
     this.#cuts = graph.lookups
       .filter(({ table }) => rowsOf.has(table))
       .map((lookup) => ({
@@ -97,7 +99,7 @@ export class EmbeddingTables {
   }
 
   addPenalties(penalties: Penalties): void {
-    for (const rows of this.#rows) rows.addPenalties(penalties);
+    for (const rows of this.#regularised) rows.addPenalties(penalties);
   }
 
   step(rate: number): void {

@@ -6,7 +6,10 @@ import type { Parameter, Value } from './graph.ts';
 import { div, gatherRows, greater, mul, reduceSum, unsqueeze, where } from './operators.ts';
 import { formatShape, sameShape } from './shapes.ts';
 
-/** The table's rows at `ids`, an int64 input of any shape: [...ids' shape, width]. */
+/**
+ * The table's rows at `ids`, int64 of any shape: [...ids' shape, width]. Ids are an input, or computed, and then training is
+ * given a column of them by their name all the same.
+ */
 export function embedding(table: Parameter, ids: Value, name?: string): Value {
   const rows = takenRows(table, ids, name);
   table.graph.lookups.push({ table, ids, rows, output: rows });
@@ -50,6 +53,6 @@ function takenRows(table: Parameter, ids: Value, name?: string): Value {
   const node = table.graph.nodeName('Embedding', name);
   if (table.shape.length !== 2)
     throw new Error(`${node}: table '${table.name}' ${formatShape(table.shape)} is not [rows, width]`);
-  if (!table.graph.inputs.includes(ids)) throw new Error(`${node}: ids '${ids.name}' are no input`);
+  if ('data' in ids) throw new Error(`${node}: ids '${ids.name}' are no input`);
   return gatherRows(table, ids, node);
 }

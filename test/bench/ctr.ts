@@ -13,12 +13,12 @@ import { type CsvTable, columnsNamed, readCsvTable } from './csv.ts';
 import { eachInItsProcess, measured } from './report.ts';
 
 const SEED = 1;
-const THREADS = 2;
+const THREADS = 1;
 const TASK = 'label';
 const VALIDATION_SHARE = 0.1;
-/** A category rarer than one training row in so many, up to `RARE_MAX` rows, is as unseen. */
+/** A category with fewer training rows than this, or than one in `RARE_SHARE`, is as unseen. */
+const RARE_ROWS = 5;
 const RARE_SHARE = 1000;
-const RARE_MAX = 5;
 
 /**
  * Second-stage models on a CSV file with a label of two values. The positive one is the greater where both are numbers, else
@@ -84,7 +84,7 @@ function readData(files: { train: string; test: string; label: string }): CtrDat
   const [negative, positive] = labelValues(train, labels);
   const names = train.columns.flatMap(({ name }) => (name === files.label ? [] : [name]));
   if (names.length === 0) throw new UsageError(`${files.train}:1: no column beside the label`);
-  const rareBelow = Math.min(RARE_MAX, train.lines.length / RARE_SHARE);
+  const rareBelow = Math.min(RARE_ROWS, train.lines.length / RARE_SHARE);
   const vectoriser = new TextVectoriser(columnsNamed(train, names), rareBelow);
   const examples = (table: CsvTable): TaskExamples => ({
     rows: table.lines.length,
@@ -146,10 +146,14 @@ async function measureModel(name: SecondStageName, data: CtrData, seed: number) 
       columns: vectoriser.columns,
       tasks: [{ name: TASK, kind: 'binary' }],
       seed,
+      featureSchemaHash: vectoriser.hash,
       threads: THREADS,
     },
   );
-  await using scorer = await Scorer.open(model.onnx, { width: train.width });
+  await using scorer = await Scorer.open(model.onnx, {
+    width: train.width,
+    featureSchemaHash: vectoriser.hash,
+  });
   const probabilities = await scorer.run(test.features);
   const labels = test.labels[TASK];
   return {
