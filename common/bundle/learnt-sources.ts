@@ -5,7 +5,10 @@
  */
 const LEARNT_SOURCES = {
   ials: 'vectors',
+  bprmf: 'vectors',
+  lightgcn: 'vectors',
   item_to_item: 'neighbours',
+  ease: 'neighbours',
 } as const;
 
 export type LearntSource = keyof typeof LEARNT_SOURCES;

@@ -1,6 +1,6 @@
 import { bprDefaults, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
-import { easeCandidates, easeDefaults, fitEase } from './ease.ts';
+import { easeCandidates, easeGrid, fitEase } from './ease.ts';
 import { fitIals, type IalsModel, IalsUserSolver, ialsDefaults } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemDefaults, neighbourModel } from './item-to-item.ts';
@@ -15,8 +15,6 @@ export interface CandidateFamily {
   /** `settings`: one of `grid`. */
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
-
-const EASE_REGULARISATIONS = [easeDefaults.regularisation, 2000, 500, 200, 50];
 
 export type Settings = Readonly<Record<string, unknown>>;
 
@@ -33,7 +31,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   bprmf: typed({ grid: () => [bprDefaults], fit: fitBpr }),
   lightgcn: typed({ grid: () => [lightGcnDefaults], fit: fitLightGcn }),
   ease: typed({
-    grid: () => EASE_REGULARISATIONS.map((regularisation) => ({ ...easeDefaults, regularisation })),
+    grid: () => easeGrid,
     fit: async (matrix, options, { threads }) =>
       easeCandidates(await fitEase(matrix, options, threads), matrix),
   }),

@@ -21,7 +21,12 @@ export interface EaseOptions {
   readonly itemsMax: number;
 }
 
-export const easeDefaults: EaseOptions = { regularisation: 1000, itemsMax: 10_000 };
+const easeDefaults: EaseOptions = { regularisation: 1000, itemsMax: 10_000 };
+
+/** Settings worth trying, the default first. */
+export const easeGrid: readonly EaseOptions[] = [easeDefaults.regularisation, 2000, 500, 200, 50].map(
+  (regularisation) => ({ ...easeDefaults, regularisation }),
+);
 
 export interface EaseModel {
   readonly itemCount: number;

@@ -30,7 +30,10 @@ export const candidatesSchema = z.strictObject({
   sources: z
     .strictObject({
       ials: source(300, 1),
+      bprmf: source(200, 0.5),
+      lightgcn: source(200, 0.5),
       item_to_item: source(200, 1),
+      ease: source(200, 0.5),
       bm25: source(150, 0.25),
       popularity: source(150, 0.2),
       fresh: source(30, 0.25),

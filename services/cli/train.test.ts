@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { learntSources, modelPart } from '../../common/bundle/learnt-sources.ts';
 import { type Manifest, Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { u32Of } from '../../common/columns.ts';
@@ -80,6 +81,22 @@ describe('trainAndPublish', () => {
       expect(again.settings.ranker.stability).toMatchObject(unchanged);
       expect(again.version > first.version).toBe(true);
       expect(await store.live()).toEqual({ champion: first.version, challenger: again.version });
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
+    'learns every source that is configured, each better than popularity, and the ranker sees all of them',
+    async () => {
+      const config = trainSchema.parse({ candidates: learntSources });
+      const manifest = await trainAndPublish(environment, config, () => {}, 'none');
+      expect(schemaOfBundle(manifest).sources).toEqual([...learntSources, 'bm25', 'popularity']);
+      for (const source of learntSources) {
+        const { 'ndcg@10': ndcg } = manifest.metrics[source.replaceAll('_', '-')];
+        expect(ndcg, source).toBeGreaterThan(manifest.metrics.popularity['ndcg@10']);
+        expect(manifest.parts).toHaveProperty(modelPart(source));
+        expect(manifest.settings.candidates).toHaveProperty(source);
+      }
     },
     TIMEOUT_MS,
   );

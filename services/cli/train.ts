@@ -20,6 +20,7 @@ import { ProgressBars } from './progress-bar.ts';
 
 interface Flags {
   readonly ranker?: TrainConfig['ranker']['model'];
+  readonly candidates?: string;
   readonly seed?: string;
   readonly as: 'champion' | 'challenger' | 'none';
   readonly publish: boolean;
@@ -30,6 +31,7 @@ export function trainCommand(): Command {
   return new Command('train')
     .description('learn a bundle from the log, measure it and make it live')
     .addOption(new Option('--ranker <model>', 'the ranker to train').choices(['auto', ...RANKERS]))
+    .option('--candidates <models>', 'candidate models to train, comma-separated, as ials,item_to_item,ease')
     .option('--seed <number>', 'seed of everything random')
     .addOption(
       new Option('--as <place>', 'what the bundle becomes')
@@ -44,11 +46,7 @@ async function runTrain(flags: Flags): Promise<void> {
   const config = new ConfigSource();
   config.checkSections(SECTIONS);
   const configured = config.section('train', trainSchema);
-  const settings: TrainConfig = {
-    ...configured,
-    ranker: { ...configured.ranker, model: flags.ranker ?? configured.ranker.model },
-    seed: flags.seed === undefined ? configured.seed : Number(flags.seed),
-  };
+  const settings: TrainConfig = overlaid(configured, flags);
   const environment = { config, log: createLogger('train') };
   const startedMs = performance.now();
   const bars = new ProgressBars();
@@ -60,6 +58,19 @@ async function runTrain(flags: Flags): Promise<void> {
   const place = flags.publish ? `published as ${flags.as}` : 'not kept';
   process.stdout.write(`${metricsTable(manifest.metrics)}\n`);
   process.stdout.write(`bundle ${manifest.version}, ${place}, in ${seconds} s\n`);
+}
+
+/** The configuration under what the command line says. CONFIG_INVALID names the option that does not fit. */
+function overlaid(configured: TrainConfig, { candidates, ranker, seed }: Flags): TrainConfig {
+  const parsed = trainSchema.safeParse({
+    ...configured,
+    ...(candidates !== undefined && { candidates: candidates.split(',') }),
+    ...(seed !== undefined && { seed: Number(seed) }),
+    ranker: { ...configured.ranker, ...(ranker !== undefined && { model: ranker }) },
+  });
+  if (parsed.success) return parsed.data;
+  const { path, message } = parsed.error.issues[0];
+  throw new MillraceError('CONFIG_INVALID', `--${path[0] as string}: ${message}`);
 }
 
 /** Learns a bundle from the log of the environment's home, publishes it there and makes it live as told. */

@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { learntSources } from '../../common/bundle/learnt-sources.ts';
@@ -28,6 +29,8 @@ export type SplitConfig = z.output<typeof splitSchema>;
 
 export const trainSchema = z.strictObject({
   seed: z.number().int().default(1),
+  /** Threads that learning may use. */
+  threads: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
   /** Candidate models to learn, each a source of the candidates service. */
   candidates: z.array(z.enum(learntSources)).default(['ials', 'item_to_item']),
   /** Confidence of one event by its action, in learning item factors and popularity; 1 where absent. */

@@ -23,6 +23,8 @@ export type HistoryScore = (history: Uint32Array, scores: Float32Array) => void;
 export class Trials {
   /** What is learnt from while settings are chosen. */
   readonly matrix: InteractionMatrix;
+  /** The same pairs as a model in training is measured by, on the rows that it learns from. */
+  readonly heldOut: HeldOut;
   /** Whether the data says which event came first. */
   readonly ordered: boolean;
   readonly #targets: readonly Target[];
@@ -33,6 +35,7 @@ export class Trials {
     this.matrix = withoutPairs(train, PairSet.of(last, train.columnCount));
     this.ordered = isOrdered(train);
     this.#targets = drawn(last, config.tuning.usersMax, new Random(config.seed));
+    this.heldOut = heldOutFrom(this.matrix, this.#targets);
   }
 
   /** The option of the best mean NDCG@10, the first of equal ones. */
@@ -40,23 +43,32 @@ export class Trials {
     const merits = options.map((option) => meanNdcg(this.matrix, this.#targets, scoreOf(option)));
     return options[merits.indexOf(Math.max(...merits))];
   }
+}
 
-  /** The same pairs as a model in training is measured by, on the rows it learns from. */
-  heldOut(): HeldOut {
-    const { matrix } = this;
-    const truth = interactionMatrix(
-      {
-        users: Uint32Array.from(this.#targets, ({ user }) => user),
-        items: Uint32Array.from(this.#targets, ({ item }) => item),
-      },
-      matrix.rowCount,
-      matrix.columnCount,
-    );
-    return {
-      merit: async (model) => (await rankHeldOut(model, matrix, truth, [CUT_OFF]))[0].ndcg,
-      patience: PATIENCE,
-    };
-  }
+/** The last pairs of at most `tuning.usersMax` users, for a fit that stops by them, and the matrix without them. */
+export function heldOutOf(
+  matrix: InteractionMatrix,
+  { tuning, seed }: TrainConfig,
+): { matrix: InteractionMatrix; heldOut: HeldOut } {
+  const users = Array.from({ length: matrix.rowCount }, (_, user) => user);
+  const pairs = latestPairs(matrix, drawn(users, tuning.usersMax, new Random(seed)), 1);
+  const rest = withoutPairs(matrix, PairSet.of(pairs, matrix.columnCount));
+  return { matrix: rest, heldOut: heldOutFrom(rest, pairs) };
+}
+
+function heldOutFrom(matrix: InteractionMatrix, pairs: readonly Target[]): HeldOut {
+  const truth = interactionMatrix(
+    {
+      users: Uint32Array.from(pairs, ({ user }) => user),
+      items: Uint32Array.from(pairs, ({ item }) => item),
+    },
+    matrix.rowCount,
+    matrix.columnCount,
+  );
+  return {
+    merit: async (model) => (await rankHeldOut(model, matrix, truth, [CUT_OFF]))[0].ndcg,
+    patience: PATIENCE,
+  };
 }
 
 /** How fast histories may fade: as configured, slower, or not at all, which differs from data to data. */

@@ -1,12 +1,7 @@
-import {
-  encodeItemToItem,
-  fitItemToItem,
-  type ItemToItemModel,
-  type ItemToItemOptions,
-  ItemToItemScorer,
-} from '../../../common/models/item-to-item.ts';
-import { type HistoryScore, recenciesFrom } from '../trials.ts';
+import { fitItemToItem, type ItemToItemOptions } from '../../../common/models/item-to-item.ts';
+import { recenciesFrom } from '../trials.ts';
 import { learner } from './learner.ts';
+import { neighbourParts, neighbourScore } from './neighbours.ts';
 
 /** Item-to-item; how fast histories fade, and closeness in them with it, is chosen. */
 export const itemToItemLearner = learner<ItemToItemOptions>({
@@ -18,14 +13,5 @@ export const itemToItemLearner = learner<ItemToItemOptions>({
     });
     return trials.best(options, (option) => neighbourScore(fitItemToItem(trials.matrix, option)));
   },
-  learn: async (matrix, options) => ({ 'item-to-item': encodeItemToItem(fitItemToItem(matrix, options)) }),
+  learn: async (matrix, options) => neighbourParts('item_to_item', fitItemToItem(matrix, options)),
 });
-
-/** Scores as a source of neighbours does. */
-function neighbourScore(model: ItemToItemModel): HistoryScore {
-  const scorer = new ItemToItemScorer(model);
-  return (history, scores) => {
-    scorer.score(history);
-    scores.set(scorer.scores);
-  };
-}

@@ -1,4 +1,6 @@
 import type { LearntSource } from '../../../common/bundle/learnt-sources.ts';
+import { easeLearner } from './ease.ts';
+import { familyLearner } from './family.ts';
 import { ialsLearner } from './ials.ts';
 import { itemToItemLearner } from './item-to-item.ts';
 import type { Learner } from './learner.ts';
@@ -7,4 +9,7 @@ import type { Learner } from './learner.ts';
 export const LEARNERS: Readonly<Record<LearntSource, Learner>> = {
   ials: ialsLearner,
   item_to_item: itemToItemLearner,
+  ease: easeLearner,
+  bprmf: familyLearner('bprmf'),
+  lightgcn: familyLearner('lightgcn'),
 };
