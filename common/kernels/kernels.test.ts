@@ -3,6 +3,7 @@ import { interactionMatrix } from '../models/interactions.ts';
 import { Random } from '../random.ts';
 import { InnerProducts } from './inner-products.ts';
 import { KernelPool } from './kernel-pool.ts';
+import { FactorTable, LeastSquaresRows } from './least-squares.ts';
 import { SparseProduct } from './sparse-product.ts';
 
 const random = new Random(3);
@@ -79,5 +80,77 @@ describe('the kernels agree with plain arithmetic:', () => {
     });
     expectClose(results[0], expected);
     expect(results[1]).toEqual(results[0]);
+  });
+});
+
+/** Σ weights (h·x)² − 2 Σ pulls (h·x) + scale Σ_all (h·x)² + ridge ‖x‖² and its minimiser, by Gaussian elimination. */
+function rowMinimiser(
+  entries: readonly { column: number; weight: number; pull: number }[],
+  table: Float32Array,
+  dim: number,
+  scale: number,
+  ridge: number,
+): number[] {
+  const left = Array.from({ length: dim }, (_, i) =>
+    Array.from({ length: dim }, (_, j) => (i === j ? ridge : 0)),
+  );
+  const right = new Array<number>(dim).fill(0);
+  const addOuter = (column: number, weight: number): void => {
+    for (let i = 0; i < dim; i++) {
+      for (let j = 0; j < dim; j++) left[i][j] += weight * table[column * dim + i] * table[column * dim + j];
+    }
+  };
+  for (let column = 0; column * dim < table.length; column++) addOuter(column, scale);
+  for (const { column, weight, pull } of entries) {
+    addOuter(column, weight);
+    for (let i = 0; i < dim; i++) right[i] += pull * table[column * dim + i];
+  }
+  for (let i = 0; i < dim; i++) {
+    for (let k = i + 1; k < dim; k++) {
+      const factor = left[k][i] / left[i][i];
+      for (let j = i; j < dim; j++) left[k][j] -= factor * left[i][j];
+      right[k] -= factor * right[i];
+    }
+  }
+  for (let i = dim - 1; i >= 0; i--) {
+    for (let j = i + 1; j < dim; j++) right[i] -= left[i][j] * right[j];
+    right[i] /= left[i][i];
+  }
+  return right;
+}
+
+describe('least squares by rows', () => {
+  const matrix = sparse(41, 23);
+  const pulls = normals(matrix.weights.length);
+  const ridges = normals(matrix.rowCount).map((value) => 1 + Math.abs(value));
+
+  it.each([
+    [5, 0.3],
+    [16, 0.3],
+    [11, 0],
+  ])('of width %i, every column weighing %d, is solved on one thread and on three', (dim, scale) => {
+    const factors = normals(matrix.columnCount * dim);
+    const results = [1, 3].map((threads) => {
+      using pool = new KernelPool(threads);
+      const table = new FactorTable(pool, matrix.columnCount, dim);
+      let at = 0;
+      table.fill(() => factors[at++]);
+      const out = new FactorTable(pool, matrix.rowCount, dim);
+      out.fill(() => 0.1);
+      const rows = new LeastSquaresRows(pool, matrix, ridges, pulls);
+      rows.improve(out, table, scale === 0 ? undefined : table.gramian(scale), 40);
+      return out.unpadded();
+    });
+    expect(results[1]).toEqual(results[0]);
+    for (let row = 0; row < matrix.rowCount; row++) {
+      const [start, end] = [matrix.offsets[row], matrix.offsets[row + 1]];
+      const entries = Array.from({ length: end - start }, (_, i) => ({
+        column: matrix.columns[start + i],
+        weight: matrix.weights[start + i],
+        pull: pulls[start + i],
+      }));
+      const expected = rowMinimiser(entries, factors, dim, scale, ridges[row]);
+      expectClose(results[0].subarray(row * dim, (row + 1) * dim), expected);
+    }
   });
 });

@@ -1,7 +1,7 @@
 import type { KernelPool } from './kernel-pool.ts';
 
 /** The structure of a matrix in compressed rows: row r holds entries offsets[r] up to offsets[r + 1]. */
-interface CompressedRows {
+export interface CompressedRows {
   readonly rowCount: number;
   readonly offsets: Uint32Array;
   readonly columns: Uint32Array;

@@ -1,12 +1,11 @@
 import { bprDefaults, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
 import { easeCandidates, easeGrid, fitEase } from './ease.ts';
-import { fitIals, type IalsModel, IalsUserSolver, ialsDefaults } from './ials.ts';
+import { fitIalsCandidates, ialsGrid } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemDefaults, neighbourModel } from './item-to-item.ts';
 import { fitLightGcn, lightGcnDefaults } from './light-gcn.ts';
 import { fitPopularity } from './popularity.ts';
-import { vectorModel } from './vector-model.ts';
 
 /** A kind of candidate model with the settings that are worth trying on a data set. */
 export interface CandidateFamily {
@@ -35,13 +34,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     fit: async (matrix, options, { threads }) =>
       easeCandidates(await fitEase(matrix, options, threads), matrix),
   }),
-  ials: typed({
-    grid: () => [{}],
-    fit: async (matrix, _, { seed, onProgress }) => {
-      const model = fitIals(matrix, { ...ialsDefaults, seed }, onProgress);
-      return vectorModel(model.options.dim, foldedIn(matrix, model), model.itemFactors);
-    },
-  }),
+  ials: typed({ grid: () => ialsGrid, fit: fitIalsCandidates }),
 };
 
 /** A family whose settings have a type of their own. */
@@ -50,22 +43,6 @@ function typed<S extends object>(family: {
   fit(matrix: InteractionMatrix, settings: S, run: FitRun): Promise<CandidateModel>;
 }): CandidateFamily {
   return family as unknown as CandidateFamily;
-}
-
-/** The vectors of all rows of the matrix. */
-function foldedIn(
-  { offsets, columns, weights, rowCount }: InteractionMatrix,
-  model: IalsModel,
-): Float32Array {
-  const { dim } = model.options;
-  const solver = new IalsUserSolver(model);
-  const vectors = new Float32Array(rowCount * dim);
-  for (let row = 0; row < rowCount; row++) {
-    const [start, end] = [offsets[row], offsets[row + 1]];
-    const vector = vectors.subarray(row * dim, (row + 1) * dim);
-    solver.solve(columns.subarray(start, end), weights.subarray(start, end), vector);
-  }
-  return vectors;
 }
 
 function sameForAll(itemScores: Float32Array): CandidateModel {

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
 import { dotRow, lossOf, solveExactly } from './ials.test-oracle.ts';
 import type { IalsOptions } from './ials.ts';
-import { decodeIals, encodeIals, fitIals, IalsUserSolver, ialsDefaults } from './ials.ts';
+import { decodeIals, encodeIals, fitIals, fitIalsCandidates, IalsUserSolver, ialsDefaults } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { interactionMatrix } from './interactions.ts';
 import { noRecency, withRecency } from './recency.ts';
@@ -85,6 +85,22 @@ describe('iALS', () => {
     expect(fitIals(matrix, options).itemFactors).toEqual(first.itemFactors);
     expect(fitIals(matrix, { ...options, seed: 2 }).itemFactors).not.toEqual(first.itemFactors);
     expect(reported).toEqual([0.25, 0.5, 0.75, 1]);
+  });
+
+  it('gives the same bits on two threads', () => {
+    expect(fitIals(matrix, options, undefined, 2).itemFactors).toEqual(fitIals(matrix, options).itemFactors);
+  });
+
+  it('as a candidate model has the vectors that the user solver makes of its histories', async () => {
+    const fitted = await fitIalsCandidates(matrix, options, { seed: options.seed, threads: 1 });
+    const model = fitIals(matrix, options);
+    expect(fitted.itemFactors).toEqual(model.itemFactors);
+    const vector = new Float32Array(options.dim);
+    for (let user = 0; user < USERS; user++) {
+      new IalsUserSolver(model).solve(rowOf(user), weightsOf(user), vector);
+      for (let i = 0; i < options.dim; i++)
+        expect(fitted.userFactors[user * options.dim + i]).toBeCloseTo(vector[i], 4);
+    }
   });
 
   it('drops recency where the data has no order', () => {

@@ -1,10 +1,11 @@
 import { z } from 'zod';
 import { packArrays, unpackArrays } from '../arrays.ts';
-import { Random } from '../random.ts';
+import type { FitRun, VectorModel } from './candidate-model.ts';
+import { IalsTraining, ridgeOf } from './ials-training.ts';
 import type { InteractionMatrix } from './interactions.ts';
-import { transpose } from './interactions.ts';
 import type { RecencyOptions } from './recency.ts';
-import { isOrdered, noRecency, recencySchema, recencyWeight, withRecency } from './recency.ts';
+import { isOrdered, noRecency, recencySchema, recencyWeight } from './recency.ts';
+import { vectorModel } from './vector-model.ts';
 
 /**
  * Implicit alternating least squares (Hu, Koren, Volinsky 2008) in the parametrisation of "Revisiting the Performance of
@@ -50,6 +51,11 @@ export const ialsDefaults: IalsOptions = {
   seed: 1,
 };
 
+/** Settings to choose from, the best on MovieLens-1M first. */
+export const ialsGrid: readonly IalsOptions[] = [
+  { ...ialsDefaults, regularisation: 0.38, frequencyExponent: 0.5, sweeps: 12 },
+];
+
 export interface IalsModel {
   readonly options: IalsOptions;
   readonly itemCount: number;
@@ -62,35 +68,47 @@ export interface IalsModel {
 /** Called after each sweep with the number done and the number of all. */
 export type OnSweep = (done: number, total: number) => void;
 
-const INITIAL_DEVIATION = 0.1;
-
 /**
- * Trains on rows ordered oldest first; recency is dropped where the data has no order. Deterministic for a seed. A sweep
- * costs entries · dim · (4 cgSteps + 6) + (users + items) · dim² · (cgSteps + 2) multiplications, in one thread.
+ * Trains on rows ordered oldest first; recency is dropped where the data has no order. Deterministic for a seed, whatever the
+ * number of threads. A sweep costs entries · dim · (4 cgSteps + 4) + (users + items) · dim² · (cgSteps + 2) multiplications.
  */
 export function fitIals(
   matrix: InteractionMatrix,
   asked: IalsOptions = ialsDefaults,
   onSweep?: OnSweep,
+  threads = 1,
 ): IalsModel {
-  const options = isOrdered(matrix) ? asked : { ...asked, recency: noRecency, foldInRecency: noRecency };
-  const { dim, sweeps, cgSteps } = options;
-  const byUser = withRecency(matrix, options.recency);
-  const byItem = transpose(byUser);
-  const itemFactors = randomFactors(byItem.rowCount, options);
-  const userFactors = new Float32Array(byUser.rowCount * dim);
-  const gramian = new Float64Array(dim * dim);
-  const userSide = new RowSolver(itemFactors, gramian, options);
-  const itemSide = new RowSolver(userFactors, gramian, options);
+  const options = fittingOptions(matrix, asked);
+  const { dim, sweeps } = options;
+  using training = new IalsTraining(matrix, options, threads);
   for (let sweep = 0; sweep < sweeps; sweep++) {
-    fillGramian(itemFactors, dim, gramian);
-    solveRows(userSide, byUser, userFactors, cgSteps);
-    fillGramian(userFactors, dim, gramian);
-    solveRows(itemSide, byItem, itemFactors, cgSteps);
+    training.sweep();
     onSweep?.(sweep + 1, sweeps);
   }
+  const itemFactors = training.itemFactors();
+  const gramian = new Float64Array(dim * dim);
   fillGramian(itemFactors, dim, gramian);
-  return { options, itemCount: byItem.rowCount, itemFactors, gramian };
+  return { options, itemCount: matrix.columnCount, itemFactors, gramian };
+}
+
+/** The model over the rows of the matrix, on the threads of the run; its settings with the run's seed. */
+export async function fitIalsCandidates(
+  matrix: InteractionMatrix,
+  asked: IalsOptions,
+  { seed, threads, onProgress }: FitRun,
+): Promise<VectorModel> {
+  const options = fittingOptions(matrix, { ...asked, seed });
+  using training = new IalsTraining(matrix, options, threads);
+  for (let sweep = 0; sweep < options.sweeps; sweep++) {
+    training.sweep();
+    onProgress?.(sweep + 1, options.sweeps);
+  }
+  return vectorModel(options.dim, training.userFactors(), training.itemFactors());
+}
+
+/** Without recency where the data has no order. */
+function fittingOptions(matrix: InteractionMatrix, options: IalsOptions): IalsOptions {
+  return isOrdered(matrix) ? options : { ...options, recency: noRecency, foldInRecency: noRecency };
 }
 
 /**
@@ -164,12 +182,6 @@ export function decodeIals(bytes: Uint8Array): IalsModel {
   };
 }
 
-function randomFactors(rows: number, { dim, seed }: IalsOptions): Float32Array {
-  const random = new Random(seed);
-  const deviation = INITIAL_DEVIATION / Math.sqrt(dim);
-  return new Float32Array(rows * dim).map(() => deviation * random.normal());
-}
-
 /** gramian = factorsᵀ factors. */
 function fillGramian(factors: Float32Array, dim: number, gramian: Float64Array): void {
   gramian.fill(0);
@@ -181,14 +193,7 @@ function fillGramian(factors: Float32Array, dim: number, gramian: Float64Array):
   }
 }
 
-function solveRows(solver: RowSolver, matrix: InteractionMatrix, out: Float32Array, steps: number): void {
-  const { offsets, columns, weights } = matrix;
-  for (let row = 0; row < matrix.rowCount; row++) {
-    solver.solve(columns, weights, offsets[row], offsets[row + 1], steps, out, row);
-  }
-}
-
-/** Solves one side's rows against the other side's factors, whose Gramian the caller keeps up to date. */
+/** Solves rows against the factors of the items, in float64. */
 class RowSolver {
   readonly #factors: Float32Array;
   readonly #options: IalsOptions;
@@ -247,10 +252,9 @@ class RowSolver {
   }
 
   #regularisation(weights: Float32Array, start: number, end: number): number {
-    const { regularisation, unobservedWeight, frequencyExponent } = this.#options;
-    let mass = (unobservedWeight * this.#factors.length) / this.#dim;
+    let mass = 0;
     for (let e = start; e < end; e++) mass += weights[e];
-    return regularisation * mass ** frequencyExponent;
+    return ridgeOf(this.#options, mass, this.#factors.length / this.#dim);
   }
 
   /** image = (α0 G + λ I + Σ c h hᵀ) vector. */
