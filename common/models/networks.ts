@@ -4,7 +4,7 @@ import type { Random } from '../random.ts';
 import type { EncodedFeatures, EncodedIndices, EncodedRow } from './encoded-features.ts';
 import type { FeatureEncoding } from './feature-columns.ts';
 import { besides, besidesRow, denseLayer, type Layer, type Lookup, lookupTable } from './layers.ts';
-import { type WideEncoding, wideIds, wideRow, wideSize } from './wide-features.ts';
+import { type WideEncoding, wideIds, wideRow } from './wide-features.ts';
 
 /** What a network is built from. */
 export interface NetworkContext {
@@ -76,7 +76,7 @@ export function linearPart(context: NetworkContext): Network {
   const ids = wideIds(encoded, wide);
   if (ids === undefined) return { output: linear.output, lookups: [], row: (row) => linear.row(row.dense) };
   const heads = start.length;
-  const table = new Float32Array(wideSize(wide) * heads);
+  const table = new Float32Array(wide.size * heads);
   const indicators = lookupTable({ ids, idsOf: (row) => wideRow(row, wide) }, table, heads, 'wide');
   return {
     output: add(linear.output, reduceSum(indicators.output, { axes: [1] })),

@@ -2,6 +2,7 @@ import type { Examples } from './examples.ts';
 import type { FeatureColumn } from './feature-columns.ts';
 import {
   fitSecondStage,
+  type NetworkSettings,
   type SecondStageModel,
   type SecondStageOptions,
   type SecondStageValidation,
@@ -21,40 +22,76 @@ export const SECOND_STAGE_NAMES = ['logistic', 'mlp', 'widedeep', 'dcn'] as cons
 
 export type SecondStageName = (typeof SECOND_STAGE_NAMES)[number];
 
+const PATIENCE = 5;
+
 /** From here on one setting is tried. */
 const LARGE_ROWS = 200_000;
 
-const PATIENCE = 4;
-const EPOCHS_MIN = 12;
+/** Bins of all numeric columns together, and of one. */
+const BINS_MAX = 512;
+const COLUMN_BINS = { min: 8, max: 64 };
 
-/** Steps that a small data set needs to be learnt. */
+/** Width of an embedding. */
+const DIM = 8;
+
+const HIDDEN = [64, 32];
+
+/** Inputs from which on a full cross matrix costs more than it is worth. */
+const FULL_CROSS_MAX = 320;
+
+/** Steps that a small data set needs, and row visits that are enough for a large one. */
 const STEPS_MIN = 2000;
+const VISITS_MAX = 6_000_000;
+const EPOCHS = { min: 4, max: 15 };
+
+/** Weak regularisation first, for dense data; then strong, for sparse. */
+const PENALTIES = [
+  { l2: 1e-5, lookupL2: 1e-4 },
+  { l2: 1e-4, lookupL2: 3e-3 },
+];
 
 /** Settings to choose from, the default first. */
-function grid(name: SecondStageName, rows: number): SecondStageSettings[] {
-  const batchSize = Math.min(1024, Math.max(32, 2 ** Math.round(Math.log2(rows / 128))));
-  const epochs = Math.max(EPOCHS_MIN, Math.ceil((STEPS_MIN * batchSize) / rows));
-  const shared = { bins: 32, crosses: 16, epochs, batchSize, l2: 1e-5 };
-  const each = GRIDS[name].map((settings) => ({ ...shared, ...settings }));
+function grid(
+  name: SecondStageName,
+  { rows }: TaskExamples,
+  columns: readonly FeatureColumn[],
+): SecondStageSettings[] {
+  const batchSize = clamp(2 ** Math.round(Math.log2(rows / 128)), { min: 32, max: 1024 });
+  const epochs = Math.max(
+    clamp(Math.floor(VISITS_MAX / rows), EPOCHS),
+    Math.ceil((STEPS_MIN * batchSize) / rows),
+  );
+  const numeric = columns.filter(({ kind }) => kind === 'numeric').length;
+  const bins = clamp(Math.floor(BINS_MAX / Math.max(1, numeric)), COLUMN_BINS);
+  const inputs = numeric * (1 + bins) + (columns.length - numeric) * DIM;
+  const shared = { bins, crosses: 16, epochs, batchSize, network: networkOf(name, inputs) };
+  const learningRate = name === 'logistic' ? 0.01 : 0.003;
+  const each = PENALTIES.map((penalties) => ({ ...shared, ...penalties, learningRate }));
   return rows < LARGE_ROWS ? each : each.slice(0, 1);
 }
 
-type Choice = Pick<SecondStageSettings, 'network' | 'learningRate' | 'lookupL2'>;
+function networkOf(name: SecondStageName, inputs: number): NetworkSettings {
+  switch (name) {
+    case 'logistic':
+      return { model: 'logistic' };
+    case 'mlp':
+    case 'widedeep':
+      return { model: name, dim: DIM, hidden: HIDDEN };
+    case 'dcn':
+      return {
+        model: 'dcn',
+        dim: DIM,
+        crossLayers: 2,
+        ...(inputs > FULL_CROSS_MAX && { mixture: { experts: 2, rank: 32 } }),
+        hidden: HIDDEN,
+        structure: 'parallel',
+      };
+  }
+}
 
-const GRIDS: Readonly<Record<SecondStageName, readonly Choice[]>> = {
-  logistic: [{ network: { model: 'logistic' }, learningRate: 0.005, lookupL2: 1e-5 }],
-  mlp: [{ network: { model: 'mlp', dim: 8, hidden: [64, 32] }, learningRate: 0.001, lookupL2: 1e-5 }],
-  widedeep: [
-    { network: { model: 'widedeep', dim: 8, hidden: [64, 32] }, learningRate: 0.001, lookupL2: 1e-5 },
-  ],
-  dcn: [
-    {
-      network: { model: 'dcn', dim: 8, crossLayers: 2, hidden: [64, 32], structure: 'parallel' },
-      learningRate: 0.001,
-      lookupL2: 1e-5,
-    },
-  ],
-};
+function clamp(value: number, { min, max }: { readonly min: number; readonly max: number }): number {
+  return Math.min(max, Math.max(min, value));
+}
 
 export interface ChosenSecondStage {
   readonly model: SecondStageModel;
@@ -73,7 +110,7 @@ export async function chooseSecondStage(
   validation: Omit<SecondStageValidation, 'patience'> | undefined,
   data: SecondStageData,
 ): Promise<ChosenSecondStage> {
-  const settingsToTry = grid(name, examples.rows);
+  const settingsToTry = grid(name, examples, data.columns);
   if (validation === undefined) {
     const [settings] = settingsToTry;
     return { model: await fitSecondStage(examples, { ...data, ...settings }), settings, merits: [] };

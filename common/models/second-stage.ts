@@ -106,6 +106,7 @@ export async function fitSecondStage(
   const { columns, tasks, network: settings, validation } = options;
   checkTaskExamples(examples, tasks);
   checkWidth('training', examples, columns);
+  scoreHead(options);
   const encoding = fitFeatureEncoding(examples.features, columns, { bins: options.bins });
   const targets = tasks.map((task) => fitTargets(examples, task));
   const graph = new Graph();

@@ -4,7 +4,7 @@ import { Random } from '../random.ts';
 import { encodeRow } from './encoded-features.ts';
 import { type FeatureColumn, fitFeatureEncoding } from './feature-columns.ts';
 import { fitSecondStage } from './second-stage.ts';
-import { fitWideEncoding, wideRow, wideSize } from './wide-features.ts';
+import { fitWideEncoding, wideRow } from './wide-features.ts';
 
 const ROWS = 4000;
 const COLUMNS: readonly FeatureColumn[] = [
@@ -41,7 +41,7 @@ describe('the wide part', () => {
       [0, 1, 2, 99, Number.NaN].flatMap((a) => [0, 1, 2, 99, Number.NaN].map((b) => ids([0, a, 0.5, b])[4])),
     );
     expect(seen.size).toBe(25);
-    expect(Math.max(...seen)).toBe(wideSize(wide) - 1);
+    expect(Math.max(...seen)).toBe(wide.size - 1);
     expect(ids([0, 1, 0.5, 2])).toHaveLength(5);
     expect(new Set(ids([0, 1, 0.5, 2])).size).toBe(5);
   });

@@ -9,13 +9,17 @@ import { binIndex, categoryIndex, type FeatureEncoding } from './feature-columns
  * binned; an indicator is the offset of its column, or of its cross, and an index.
  */
 export interface WideEncoding {
-  /** Indices of each discrete column. */
-  readonly sizes: readonly number[];
+  /** Indicators: rows of the table. */
+  readonly size: number;
+  /** The first indicator of each discrete column. */
+  readonly offsets: readonly number[];
   /** By discrete column and index: the code that crosses know it by. Rare categories share the last, neighbouring bins one. */
   readonly crossCodes: readonly Uint32Array[];
   readonly crossSizes: readonly number[];
   /** Discrete columns that are crossed. */
   readonly pairs: readonly (readonly [number, number])[];
+  /** The first indicator of each pair. */
+  readonly crossOffsets: readonly number[];
 }
 
 export interface WideOptions {
@@ -57,18 +61,16 @@ export function fitWideEncoding(
     (_, i) => positive[Math.floor((i * positive.length) / sample)],
   );
   const crossSizes = columns.map(({ crossSize }) => crossSize);
-  return {
-    sizes: columns.map(({ size }) => size),
-    crossCodes: columns.map(({ crossCode }) => crossCode),
-    crossSizes,
-    pairs: synergeticPairs(codes, crossSizes, labels).slice(0, options.crosses),
+  const pairs = synergeticPairs(codes, crossSizes, labels).slice(0, options.crosses);
+  let size = 0;
+  const placed = (indicators: number) => {
+    size += indicators;
+    return size - indicators;
   };
-}
-
-/** Indicators that a wide encoding knows: the rows of its table. */
-export function wideSize({ sizes, crossSizes, pairs }: WideEncoding): number {
-  const crossed = pairs.map(([a, b]) => crossSizes[a] * crossSizes[b]);
-  return [...sizes, ...crossed].reduce((sum, size) => sum + size, 0);
+  const offsets = columns.map((column) => placed(column.size));
+  const crossOffsets = pairs.map(([a, b]) => placed(crossSizes[a] * crossSizes[b]));
+  const crossCodes = columns.map(({ crossCode }) => crossCode);
+  return { size, offsets, crossCodes, crossSizes, pairs, crossOffsets };
 }
 
 /** The indicators of a batch, int64 [N, discrete columns + pairs]; undefined where there are none. */
@@ -77,10 +79,9 @@ export function wideIds({ categories, bins }: EncodedFeatures, wide: WideEncodin
   if (parts.length === 0) return undefined;
   const index = parts.length === 1 ? parts[0] : concat(parts, 1);
   const { graph } = index;
-  const { offsets, crossOffsets } = offsetsOf(wide);
   const vector = (name: string, values: readonly number[]) =>
     graph.constant(name, [values.length], Float32Array.from(values));
-  const single = add(index, vector('wide_offset', offsets));
+  const single = add(index, vector('wide_offset', wide.offsets));
   if (wide.pairs.length === 0) return toInteger(single);
   const codes = Float32Array.from(wide.crossCodes.flatMap((of) => [...of]));
   const code = gatherRows(graph.constant('cross_code', [codes.length], codes), toInteger(single));
@@ -93,32 +94,19 @@ export function wideIds({ categories, bins }: EncodedFeatures, wide: WideEncodin
     'cross_stride',
     wide.pairs.map(([, b]) => wide.crossSizes[b]),
   );
-  const crossed = add(add(mul(side(0), stride), side(1)), vector('cross_offset', crossOffsets));
+  const crossed = add(add(mul(side(0), stride), side(1)), vector('cross_offset', wide.crossOffsets));
   return toInteger(concat([single, crossed], 1));
 }
 
 /** The float64 twin of `wideIds`, for one row. */
 export function wideRow({ categories, bins }: EncodedIndices, wide: WideEncoding): number[] {
+  const { offsets, crossOffsets, crossCodes, crossSizes, pairs } = wide;
   const index = [...categories, ...bins];
-  const { offsets, crossOffsets } = offsetsOf(wide);
-  const code = index.map((of, column) => wide.crossCodes[column][of]);
-  return [
-    ...index.map((of, column) => offsets[column] + of),
-    ...wide.pairs.map(([a, b], i) => crossOffsets[i] + code[a] * wide.crossSizes[b] + code[b]),
-  ];
-}
-
-function offsetsOf({ sizes, crossSizes, pairs }: WideEncoding): {
-  offsets: number[];
-  crossOffsets: number[];
-} {
-  let next = 0;
-  const placed = (size: number) => {
-    next += size;
-    return next - size;
-  };
-  const offsets = sizes.map(placed);
-  return { offsets, crossOffsets: pairs.map(([a, b]) => placed(crossSizes[a] * crossSizes[b])) };
+  const ids = index.map((of, column) => offsets[column] + of);
+  pairs.forEach(([a, b], i) => {
+    ids.push(crossOffsets[i] + crossCodes[a][index[a]] * crossSizes[b] + crossCodes[b][index[b]]);
+  });
+  return ids;
 }
 
 interface DiscreteColumn {

@@ -1,3 +1,4 @@
+import { expectedCalibrationError } from '../../common/metrics/calibration.ts';
 import { areaUnderCurve, decisions, logLoss } from '../../common/metrics/classification.ts';
 import {
   chooseSecondStage,
@@ -160,6 +161,7 @@ async function measureModel(name: SecondStageName, data: CtrData, seed: number) 
     accuracy: decisions(probabilities, labels).accuracy,
     auc: areaUnderCurve(probabilities, labels),
     logLoss: logLoss(probabilities, labels),
+    calibrationError: expectedCalibrationError(probabilities, labels),
     positive,
     settings,
     validation: merits,
