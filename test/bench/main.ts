@@ -22,6 +22,10 @@ const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<B
     measures: 'candidate models on a train/valid/test split: recall and NDCG, all items ranked',
     load: async () => (await import('./models.ts')).modelsBench,
   },
+  peers: {
+    measures: "fitting time as a multiple of what others' implementations take, same data and settings",
+    load: async () => (await import('./peers.ts')).peersBench,
+  },
 };
 
 const [name = '', ...args] = process.argv.slice(2);
