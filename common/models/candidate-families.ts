@@ -1,3 +1,4 @@
+import { fitBlend } from './blend.ts';
 import { bprDefaults, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
 import { easeCandidates, easeGrid, fitEase } from './ease.ts';
@@ -14,6 +15,9 @@ export interface CandidateFamily {
   /** `settings`: one of `grid`. */
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
+
+/** Members of the blend: models that err differently. */
+const BLENDED = ['ease', 'ials', 'lightgcn', 'itemknn'];
 
 export type Settings = Readonly<Record<string, unknown>>;
 
@@ -35,6 +39,18 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
       easeCandidates(await fitEase(matrix, options, threads), matrix),
   }),
   ials: typed({ grid: () => ialsGrid, fit: fitIalsCandidates }),
+  blend: typed({
+    grid: () => [{ members: BLENDED }],
+    fit: async (matrix, { members }, run) => {
+      const models: CandidateModel[] = [];
+      for (const name of members) {
+        models.push((await chooseAndFit(CANDIDATE_FAMILIES[name], matrix, run)).model);
+      }
+      const blend = await fitBlend(models, matrix, run.heldOut);
+      const weights = Object.fromEntries(members.map((name, i) => [name, blend.weights[i]]));
+      return { ...blend, findings: { weights } };
+    },
+  }),
 };
 
 /** A family whose settings have a type of their own. */
