@@ -20,7 +20,7 @@ export interface LightGcnOptions extends ConvolutionOptions, SoftmaxOptions {
   readonly steps: number;
   /** Users of a step, at most: all, or batches in an order that is new each time. */
   readonly usersPerStep: number;
-  /** Of Adam. */
+  /** Of Adam; falls linearly from here towards 0 over `steps`. */
   readonly learningRate: number;
   /** Steps between two measurements of the held-out merit. */
   readonly measureEvery: number;
@@ -36,9 +36,9 @@ export const lightGcnDefaults: LightGcnOptions = {
   temperature: 0.2,
   activityExponent: 0.5,
   itemsMax: 8192,
-  steps: 200,
+  steps: 100,
   usersPerStep: 8192,
-  learningRate: 0.05,
+  learningRate: 0.1,
   measureEvery: 10,
 };
 
@@ -69,7 +69,7 @@ export async function fitLightGcn(
     convolution.forward(embeddings, vectors);
     await loss.gradient(vectors, batches.next(), byVectors);
     convolution.backward(byVectors, byEmbeddings);
-    adam.step(embeddings, byEmbeddings, learningRate);
+    adam.step(embeddings, byEmbeddings, learningRate * (1 - (step - 1) / steps));
     run.onProgress?.(step, steps);
     if (step % measureEvery !== 0 && step !== steps) continue;
     convolution.forward(embeddings, vectors);
