@@ -32,12 +32,19 @@ export interface BprOptions {
 /** Chosen on MovieLens-1M by NDCG@10 on validation interactions. */
 export const bprDefaults: BprOptions = {
   dim: 64,
-  epochs: 100,
+  epochs: 60,
   learningRate: 0.1,
-  regularisation: 0.005,
+  regularisation: 0.01,
   negativeExponent: 0,
   measureEvery: 5,
 };
+
+/** Settings worth trying on a data set. */
+export const bprGrid: readonly BprOptions[] = [
+  bprDefaults,
+  { ...bprDefaults, regularisation: 0.03 },
+  { ...bprDefaults, negativeExponent: 0.5 },
+];
 
 const INITIAL_DEVIATION = 0.1;
 

@@ -1,11 +1,11 @@
 import { fitBlend } from './blend.ts';
-import { bprDefaults, fitBpr } from './bpr-mf.ts';
+import { bprGrid, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
 import { easeCandidates, easeGrid, fitEase } from './ease.ts';
 import { fitIalsCandidates, ialsGrid } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
-import { fitItemToItem, itemToItemDefaults, neighbourModel } from './item-to-item.ts';
-import { fitLightGcn, lightGcnDefaults } from './light-gcn.ts';
+import { fitItemToItem, itemToItemGrid, neighbourModel } from './item-to-item.ts';
+import { fitLightGcn, lightGcnGrid } from './light-gcn.ts';
 import { fitPopularity } from './popularity.ts';
 
 /** A kind of candidate model with the settings that are worth trying on a data set. */
@@ -28,11 +28,11 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     fit: async (matrix) => sameForAll(fitPopularity(matrix).scores),
   }),
   itemknn: typed({
-    grid: () => [itemToItemDefaults],
+    grid: () => itemToItemGrid,
     fit: async (matrix, options) => neighbourModel(matrix, fitItemToItem(matrix, options)),
   }),
-  bprmf: typed({ grid: () => [bprDefaults], fit: fitBpr }),
-  lightgcn: typed({ grid: () => [lightGcnDefaults], fit: fitLightGcn }),
+  bprmf: typed({ grid: () => bprGrid, fit: fitBpr }),
+  lightgcn: typed({ grid: lightGcnGrid, fit: fitLightGcn }),
   ease: typed({
     grid: () => easeGrid,
     fit: async (matrix, options, { threads }) =>

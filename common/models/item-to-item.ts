@@ -36,6 +36,16 @@ export const itemToItemDefaults: ItemToItemOptions = {
   recency: { halfLifeEvents: 2.5, floor: 0.02 },
 };
 
+/** Settings worth trying on a data set: fewer neighbours are surer, shrinkage doubts the rare ones. */
+export const itemToItemGrid: readonly ItemToItemOptions[] = [
+  itemToItemDefaults,
+  { ...itemToItemDefaults, neighbours: 50 },
+  { ...itemToItemDefaults, neighbours: 20 },
+  { ...itemToItemDefaults, neighbours: 10 },
+  { ...itemToItemDefaults, shrinkage: 20 },
+  { ...itemToItemDefaults, neighbours: 50, shrinkage: 20 },
+];
+
 const orderless = { distanceHalfLife: 1e9, backwardWeight: 1, distanceMax: 1000, recency: noRecency };
 
 /** Neighbours of item i: entries `offsets[i]` up to `offsets[i + 1]`, most similar first, ties by ordinal. */

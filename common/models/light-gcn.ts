@@ -42,6 +42,11 @@ export const lightGcnDefaults: LightGcnOptions = {
   measureEvery: 10,
 };
 
+/** Settings worth trying on a data set: sparser data wants lower temperatures. */
+export function lightGcnGrid(): readonly LightGcnOptions[] {
+  return [0.2, 0.14, 0.1].map((temperature) => ({ ...lightGcnDefaults, temperature }));
+}
+
 const INITIAL_DEVIATION = 0.1;
 
 /** The factors are unit vectors. Weights and order of the entries are not used. Deterministic for a seed. */
