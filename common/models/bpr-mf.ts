@@ -2,6 +2,7 @@ import { Random } from '../random.ts';
 import type { FitRun, VectorModel } from './candidate-model.ts';
 import { EarlyStopping } from './early-stopping.ts';
 import { entryRows, type InteractionMatrix } from './interactions.ts';
+import { NegativeSampler } from './negative-sampler.ts';
 import { vectorModel } from './vector-model.ts';
 
 /**
@@ -47,9 +48,6 @@ export const bprGrid: readonly BprOptions[] = [
 ];
 
 const INITIAL_DEVIATION = 0.1;
-
-/** Draws of an item that the user does not have before one that they have is let pass as an example of nothing. */
-const DRAWS_MAX = 20;
 
 /** Weights and order of the entries are not used. Deterministic for a seed, in one thread. */
 export async function fitBpr(
@@ -108,64 +106,4 @@ export function bprStep(
     items[h + i] = keep * own + pull * user;
     items[k + i] = keep * other - pull * user;
   }
-}
-
-/** Draws items that a row of the matrix does not have. */
-class NegativeSampler {
-  readonly #offsets: Uint32Array;
-  /** Columns of each row, ascending. */
-  readonly #sorted: Uint32Array;
-  /** Items to draw from, uniformly: every item, or with repeats a sample of the wanted distribution. */
-  readonly #urn: Uint32Array;
-  readonly #random: Random;
-
-  constructor(matrix: InteractionMatrix, exponent: number, random: Random) {
-    const { offsets, columns, rowCount } = matrix;
-    this.#offsets = offsets;
-    this.#sorted = columns.slice();
-    for (let row = 0; row < rowCount; row++) this.#sorted.subarray(offsets[row], offsets[row + 1]).sort();
-    this.#urn = urn(matrix, exponent);
-    this.#random = random;
-  }
-
-  /** −1 where `DRAWS_MAX` draws met only the row's own items. */
-  draw(row: number): number {
-    for (let i = 0; i < DRAWS_MAX; i++) {
-      const item = this.#urn[this.#random.int(this.#urn.length)];
-      if (!this.#has(row, item)) return item;
-    }
-    return -1;
-  }
-
-  #has(row: number, item: number): boolean {
-    let low = this.#offsets[row];
-    let high = this.#offsets[row + 1];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#sorted[middle] < item) low = middle + 1;
-      else high = middle;
-    }
-    return low < this.#offsets[row + 1] && this.#sorted[low] === item;
-  }
-}
-
-const URN_SIZE = 1 << 20;
-
-/** Items with repeats in proportion to (interactions + 1)^exponent, to the nearest of `URN_SIZE` places. */
-function urn({ columns, columnCount }: InteractionMatrix, exponent: number): Uint32Array {
-  if (exponent === 0) return Uint32Array.from({ length: columnCount }, (_, item) => item);
-  const weights = new Float64Array(columnCount).fill(1);
-  for (const item of columns) weights[item]++;
-  let total = 0;
-  for (let item = 0; item < columnCount; item++) total += weights[item] **= exponent;
-  const places = new Uint32Array(URN_SIZE);
-  let end = 0;
-  let mass = 0;
-  for (let item = 0; item < columnCount; item++) {
-    const start = end;
-    mass += weights[item];
-    end = Math.round((mass / total) * URN_SIZE);
-    places.fill(item, start, end);
-  }
-  return places;
 }

@@ -6,7 +6,9 @@ import { fitIalsCandidates, ialsGrid } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemGrid, neighbourModel } from './item-to-item.ts';
 import { fitLightGcn, lightGcnGrid } from './light-gcn.ts';
+import { factorVectors, fitNcf, gmfDefaults, mlpDefaults, neumfDefaults } from './ncf.ts';
 import { fitPopularity } from './popularity.ts';
+import { fitTwoTower, twoTowerDefaults } from './two-tower.ts';
 
 /** A kind of candidate model with the settings that are worth trying on a data set. */
 export interface CandidateFamily {
@@ -33,6 +35,16 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   }),
   bprmf: typed({ grid: () => bprGrid, fit: fitBpr }),
   lightgcn: typed({ grid: lightGcnGrid, fit: fitLightGcn }),
+  gmf: typed({
+    grid: () => [gmfDefaults],
+    fit: async (matrix, options, run) => factorVectors(await fitNcf(matrix, options, run)),
+  }),
+  mlp: typed({ grid: () => [mlpDefaults], fit: fitNcf }),
+  neumf: typed({ grid: () => [neumfDefaults], fit: fitNcf }),
+  twotower: typed({
+    grid: () => [twoTowerDefaults],
+    fit: (matrix, options, run) => fitTwoTower(matrix, options, run),
+  }),
   ease: typed({
     grid: () => easeGrid,
     fit: async (matrix, options, { threads }) =>

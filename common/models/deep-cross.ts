@@ -49,12 +49,13 @@ export function deepCross(context: NetworkContext, options: DeepCrossOptions): N
   };
 }
 
-interface CrossLayer {
+/** x₀ ⊙ (W x + b) + x. */
+export interface CrossLayer {
   readonly output: Value;
   row(row0: Float64Array, row: Float64Array): Float64Array;
 }
 
-function crossLayer(x0: Value, x: Value, random: Random, name: string): CrossLayer {
+export function crossLayer(x0: Value, x: Value, random: Random, name: string): CrossLayer {
   const linear: Layer = denseLayer(x, x.shape[1] as number, { random, activation: 'none', gain: 1 }, name);
   return {
     output: add(mul(x0, linear.output), x),

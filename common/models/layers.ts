@@ -2,7 +2,8 @@ import { embedding } from '../onnx/embedding.ts';
 import type { Value } from '../onnx/graph.ts';
 import { gemm, mul, reduceMean, reduceSum, relu, reshape } from '../onnx/operators.ts';
 import type { Random } from '../random.ts';
-import type { EncodedIndices } from './encoded-features.ts';
+import { type EncodedIndices, encodeIndices } from './encoded-features.ts';
+import type { FeatureEncoding } from './feature-columns.ts';
 
 /** A part of a network: what the graph computes for a batch, and the same for one row in plain float64. */
 export interface Layer {
@@ -93,6 +94,31 @@ export function besides({ output, width }: Lookup): Value {
 /** Float64 twin of `besides`. */
 export function besidesRow({ table, width, idsOf }: Lookup, row: EncodedIndices): Float64Array {
   return Float64Array.from(idsOf(row).flatMap((id) => [...table.subarray(id * width, (id + 1) * width)]));
+}
+
+/** The training columns of the ids of `lookups`, computed from raw rows of features. */
+export function lookupColumns(
+  lookups: readonly Lookup[],
+  {
+    features,
+    rows,
+    width,
+  }: { readonly features: Float32Array; readonly rows: number; readonly width: number },
+  encoding: FeatureEncoding,
+): { input: Value; data: Uint32Array }[] {
+  const columns = lookups.map(({ ids }) => ({
+    input: ids,
+    data: new Uint32Array(rows * (ids.shape[1] as number)),
+  }));
+  if (columns.length === 0) return [];
+  for (let row = 0; row < rows; row++) {
+    const indices = encodeIndices(features.subarray(row * width, (row + 1) * width), encoding);
+    lookups.forEach(({ idsOf }, i) => {
+      const ids = idsOf(indices);
+      columns[i].data.set(ids, row * ids.length);
+    });
+  }
+  return columns;
 }
 
 /** Sum of squares of the looked-up values, mean over the batch: a penalty that touches what a batch uses. */

@@ -36,7 +36,10 @@ export interface JoinedInput {
 const EMBEDDING_DEVIATION = 0.1;
 
 /** `dim`: width of an embedding. A category without training rows has the embedding 0. */
-export function joinedInput({ encoding, encoded, random }: NetworkContext, dim: number): JoinedInput {
+export function joinedInput(
+  { encoding, encoded, random }: Pick<NetworkContext, 'encoding' | 'encoded' | 'random'>,
+  dim: number,
+): JoinedInput {
   const { dense, categories } = encoded;
   if (categories === undefined) return { output: dense, lookups: [], row: (row) => row.dense };
   const counts = encoding.categorical.flatMap((column) => [...column.counts]);

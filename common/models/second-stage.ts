@@ -8,14 +8,14 @@ import { type Epoch, type TrainReport, train, type Validation } from '../onnx/tr
 import { Random } from '../random.ts';
 import { type Calibration, calibrate } from './calibration.ts';
 import { type DeepCrossOptions, deepCross } from './deep-cross.ts';
-import { encodeFeatures, encodeIndices, encodeRow } from './encoded-features.ts';
+import { encodeFeatures, encodeRow } from './encoded-features.ts';
 import {
   columnsHash,
   type FeatureColumn,
   type FeatureEncoding,
   fitFeatureEncoding,
 } from './feature-columns.ts';
-import { meanSquare } from './layers.ts';
+import { lookupColumns, meanSquare } from './layers.ts';
 import { linearPart, type Network, type NetworkContext } from './networks.ts';
 import { type NeuralFactorisationOptions, neuralFactorisation } from './neural-factorisation.ts';
 import {
@@ -131,7 +131,7 @@ export async function fitSecondStage(
     [
       { input: features, data: examples.features },
       ...losses.columns(targets),
-      ...idColumns(examples, encoding, network),
+      ...lookupColumns(network.lookups, examples, encoding),
     ],
     {
       ...trainOptions(options),
@@ -203,23 +203,6 @@ class TaskLosses {
       { input: this.#inputs[head].weights, data: weights },
     ]);
   }
-}
-
-/** The ids of every lookup of the training rows. */
-function idColumns({ features, rows, width }: TaskExamples, encoding: FeatureEncoding, { lookups }: Network) {
-  const columns = lookups.map(({ ids }) => ({
-    input: ids,
-    data: new Uint32Array(rows * (ids.shape[1] as number)),
-  }));
-  if (columns.length === 0) return [];
-  for (let row = 0; row < rows; row++) {
-    const indices = encodeIndices(features.subarray(row * width, (row + 1) * width), encoding);
-    lookups.forEach(({ idsOf }, i) => {
-      const ids = idsOf(indices);
-      columns[i].data.set(ids, row * ids.length);
-    });
-  }
-  return columns;
 }
 
 function withPenalty(loss: Value, { lookups }: Network, lookupL2: number): Value {

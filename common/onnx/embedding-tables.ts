@@ -1,7 +1,7 @@
 import { Tensor } from 'onnxruntime-node';
 import { type Batch, takeRows } from './batches.ts';
 import type { Feeds } from './gradient-step.ts';
-import type { Graph, Lookup, Parameter, Value } from './graph.ts';
+import { type Lookup, neededBy, type Parameter, type Value } from './graph.ts';
 import type { OptimiserName, Penalties } from './optimiser.ts';
 import { SparseRows } from './sparse-rows.ts';
 
@@ -26,14 +26,16 @@ export class EmbeddingTables {
   readonly #feeds: Feeds = {};
 
   /** `tables`: from `sparseTables`. */
-  constructor(graph: Graph, tables: readonly Parameter[], optimiser: OptimiserName) {
+  constructor(loss: Value, tables: readonly Parameter[], optimiser: OptimiserName) {
+    const { graph } = loss;
+    const needed = neededBy(graph, [loss]);
     const rowsOf = new Map(
       tables.map((table) => [table, new SparseRows(table.data, table.shape[1] as number, optimiser)]),
     );
     this.#rows = [...rowsOf.values()];
     this.#regularised = tables.filter(({ regularised }) => regularised).map((table) => rowsOf.get(table)!);
     this.#cuts = graph.lookups
-      .filter(({ table }) => rowsOf.has(table))
+      .filter(({ table, rows }) => rowsOf.has(table) && needed.has(rows))
       .map((lookup) => ({
         lookup,
         rows: rowsOf.get(lookup.table)!,
@@ -107,13 +109,15 @@ export class EmbeddingTables {
   }
 }
 
-/** Those of `parameters` that the graph reads by lookups only. */
-export function sparseTables(graph: Graph, parameters: readonly Parameter[]): Parameter[] {
-  const taken = new Set(graph.lookups.map(({ rows }) => rows));
+/** Those of `parameters` that `loss` reads by lookups only. */
+export function sparseTables(loss: Value, parameters: readonly Parameter[]): Parameter[] {
+  const { lookups, nodes } = loss.graph;
+  const taken = new Set(lookups.map(({ rows }) => rows));
+  const needed = neededBy(loss.graph, [loss]);
   const dense = new Set(
-    graph.nodes.filter(({ output }) => !taken.has(output)).flatMap(({ inputs }) => inputs),
+    nodes.filter(({ output }) => needed.has(output) && !taken.has(output)).flatMap(({ inputs }) => inputs),
   );
-  const tables = new Set(graph.lookups.map(({ table }) => table));
+  const tables = new Set(lookups.filter(({ rows }) => needed.has(rows)).map(({ table }) => table));
   return parameters.filter((parameter) => tables.has(parameter) && !dense.has(parameter));
 }
 

@@ -13,7 +13,16 @@ import {
   type ValueInfoProto,
   ValueInfoProtoSchema,
 } from 'onnx-buf';
-import type { Attribute, Constant, Domain, ElementType, Graph, Node, Parameter, Value } from './graph.ts';
+import {
+  type Attribute,
+  type Constant,
+  type ElementType,
+  type Graph,
+  type Node,
+  neededBy,
+  type Parameter,
+  type Value,
+} from './graph.ts';
 import type { Shape } from './shapes.ts';
 
 /** What an exported model computes and carries. */
@@ -31,8 +40,6 @@ export interface ModelExport {
 /** IR version 10 and operator set 21: ONNX 1.16, which ONNX Runtime runs from 1.18 on. */
 const IR_VERSION = 10n;
 const OPERATOR_SET = 21n;
-/** Of the tree ensembles that ONNX Runtime runs. */
-const DOMAIN_VERSION: Record<Domain, bigint> = { 'ai.onnx.ml': 3n };
 
 const ELEMENT_TYPE: Record<ElementType, TensorProto_DataType> = {
   float32: TensorProto_DataType.FLOAT,
@@ -55,14 +62,10 @@ export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
   const keptNodes = graph.nodes.filter(({ output }) => kept(output) && !cut.includes(output));
   const { names, copies } = nameOutputs(keptNodes, needed, wanted.outputs);
   const nodes = keptNodes.map((node) => nodeProto(node, names));
-  const domains = [...new Set(keptNodes.flatMap(({ domain }) => domain ?? []))];
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: 'millrace',
-    opsetImport: [
-      { domain: '', version: OPERATOR_SET },
-      ...domains.map((domain) => ({ domain, version: DOMAIN_VERSION[domain] })),
-    ],
+    opsetImport: [{ domain: '', version: OPERATOR_SET }],
     graph: create(GraphProtoSchema, {
       name: 'millrace',
       node: [...nodes, ...copies],
@@ -75,16 +78,6 @@ export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
     metadataProps: Object.entries(wanted.metadata ?? {}).map(([key, value]) => ({ key, value })),
   });
   return toBinary(ModelProtoSchema, model);
-}
-
-function neededBy(graph: Graph, outputs: readonly Value[], cut: readonly Value[]): Set<Value> {
-  const needed = new Set(outputs);
-  for (let i = graph.nodes.length - 1; i >= 0; i--) {
-    const node = graph.nodes[i];
-    if (needed.has(node.output) && !cut.includes(node.output))
-      for (const input of node.inputs) needed.add(input);
-  }
-  return needed;
 }
 
 /** A computed value takes its output name; one that is wanted twice, or is fed or constant, is copied to it. */
@@ -116,7 +109,6 @@ function nodeProto(node: Node, names: ReadonlyMap<Value, string>): NodeProto {
   return create(NodeProtoSchema, {
     name: node.output.name,
     opType: node.op,
-    domain: node.domain ?? '',
     input: node.inputs.map(nameOf),
     output: [nameOf(node.output)],
     attribute: Object.entries(node.attributes).map(([name, attribute]) => attributeProto(name, attribute)),
@@ -129,14 +121,7 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
     return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(attribute.int) });
   }
   if ('ints' in attribute) {
-    return create(AttributeProtoSchema, { name, type: type.INTS, ints: Array.from(attribute.ints, BigInt) });
-  }
-  if ('floats' in attribute) {
-    return create(AttributeProtoSchema, { name, type: type.FLOATS, floats: Array.from(attribute.floats) });
-  }
-  if ('strings' in attribute) {
-    const strings = attribute.strings.map((text) => new TextEncoder().encode(text));
-    return create(AttributeProtoSchema, { name, type: type.STRINGS, strings });
+    return create(AttributeProtoSchema, { name, type: type.INTS, ints: attribute.ints.map(BigInt) });
   }
   return create(AttributeProtoSchema, {
     name,

@@ -25,9 +25,7 @@ export interface Constant extends Value {
 /** An ONNX attribute, tagged by its kind. */
 export type Attribute =
   | { readonly int: number }
-  | { readonly ints: ArrayLike<number> }
-  | { readonly floats: ArrayLike<number> }
-  | { readonly strings: readonly string[] }
+  | { readonly ints: readonly number[] }
   | { readonly string: string };
 
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -49,12 +47,7 @@ export interface Node {
   readonly inputs: readonly Value[];
   readonly output: Value;
   readonly attributes: Attributes;
-  /** Of the operator; absent: ONNX's own. */
-  readonly domain?: Domain;
 }
-
-/** Sets of operators besides ONNX's own. */
-export type Domain = 'ai.onnx.ml';
 
 /**
  * A float32 ONNX graph under construction. Nodes are added by the functions of `operators.ts`, which infer and check
@@ -68,9 +61,21 @@ export class Graph {
   readonly lookups: Lookup[] = [];
   readonly #constants = new Map<string, Constant>();
   readonly #names = new Set<string>();
+  #prefix = '';
 
   get constants(): Iterable<Constant> {
     return this.#constants.values();
+  }
+
+  /** What `build` makes, each name of its begun with `prefix`; shared scalars and integers have no prefix. */
+  within<T>(prefix: string, build: () => T): T {
+    const outer = this.#prefix;
+    this.#prefix = outer + prefix;
+    try {
+      return build();
+    } finally {
+      this.#prefix = outer;
+    }
   }
 
   input(name: string, shape: Shape, type: 'float32' | 'int64' = 'float32'): Value {
@@ -91,25 +96,22 @@ export class Graph {
   constant(name: string, shape: readonly number[], data: Float32Array): Constant {
     checkLength(name, shape, data.length);
     const value = { graph: this, name: this.claim(name), type: 'float32' as const, shape, data };
-    this.#constants.set(name, value);
+    this.#constants.set(value.name, value);
     return value;
   }
 
   /** A float32 scalar; equal ones are one value. */
   scalar(number: number): Constant {
-    const name = `scalar ${Object.is(number, -0) ? '-0' : number}`;
-    return this.#constants.get(name) ?? this.constant(name, [], Float32Array.of(number));
+    return this.#shared(`scalar ${Object.is(number, -0) ? '-0' : number}`, 'float32', [], () =>
+      Float32Array.of(number),
+    );
   }
 
   /** A one-dimensional int64 tensor (axes, shapes, indices); equal ones are one value. */
   integers(numbers: readonly number[]): Constant {
-    const name = `integers ${numbers.join(',')}`;
-    const known = this.#constants.get(name);
-    if (known !== undefined) return known;
-    const data = BigInt64Array.from(numbers, BigInt);
-    const value = { graph: this, name: this.claim(name), type: 'int64' as const, shape: [data.length], data };
-    this.#constants.set(name, value);
-    return value;
+    return this.#shared(`integers ${numbers.join(',')}`, 'int64', [numbers.length], () =>
+      BigInt64Array.from(numbers, BigInt),
+    );
   }
 
   /** Adds a node whose output was inferred by the caller. For `operators.ts`. */
@@ -119,13 +121,12 @@ export class Graph {
     inputs: readonly Value[],
     output: { readonly type: ElementType; readonly shape: Shape },
     attributes: Attributes = {},
-    domain?: Domain,
   ): Value {
     for (const input of inputs) {
       if (input.graph !== this) throw new Error(`${name} (${op}): input '${input.name}' is of another graph`);
     }
     const value: Value = { graph: this, name: this.claim(name), type: output.type, shape: output.shape };
-    this.nodes.push({ op, inputs, output: value, attributes, ...(domain && { domain }) });
+    this.nodes.push({ op, inputs, output: value, attributes });
     return value;
   }
 
@@ -134,11 +135,34 @@ export class Graph {
     return name ?? `${op}_${this.nodes.length}`;
   }
 
-  private claim(name: string): string {
+  #shared(name: string, type: ElementType, shape: readonly number[], data: () => Constant['data']): Constant {
+    const known = this.#constants.get(name);
+    if (known !== undefined) return known;
+    const outer = this.#prefix;
+    this.#prefix = '';
+    const value = { graph: this, name: this.claim(name), type, shape, data: data() };
+    this.#prefix = outer;
+    this.#constants.set(name, value);
+    return value;
+  }
+
+  private claim(inner: string): string {
+    const name = this.#prefix + inner;
     if (this.#names.has(name)) throw new Error(`the graph already has a value named '${name}'`);
     this.#names.add(name);
     return name;
   }
+}
+
+/** All that `outputs` are computed from, and they themselves; what computes a value of `cut` is left out. */
+export function neededBy(graph: Graph, outputs: readonly Value[], cut: readonly Value[] = []): Set<Value> {
+  const needed = new Set(outputs);
+  for (let i = graph.nodes.length - 1; i >= 0; i--) {
+    const node = graph.nodes[i];
+    if (needed.has(node.output) && !cut.includes(node.output))
+      for (const input of node.inputs) needed.add(input);
+  }
+  return needed;
 }
 
 function checkLength(name: string, shape: readonly number[], length: number): void {

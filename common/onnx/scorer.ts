@@ -83,7 +83,8 @@ export class Scorer {
   }
 }
 
-function readMetadata(model: Uint8Array): ReadonlyMap<string, string> {
+/** A model's `metadata_props`. Throws where `model` is none. */
+export function readMetadata(model: Uint8Array): ReadonlyMap<string, string> {
   let properties: readonly { key: string; value: string }[];
   try {
     properties = fromBinary(ModelProtoSchema, model).metadataProps;

@@ -88,9 +88,9 @@ export async function train(
   options: TrainOptions,
 ): Promise<TrainReport> {
   const { threads = 1, validation, optimiser = 'adam' } = options;
-  const sparse = sparseTables(loss.graph, parameters);
+  const sparse = sparseTables(loss, parameters);
   const dense = parameters.filter((parameter) => !sparse.includes(parameter));
-  const tables = new EmbeddingTables(loss.graph, sparse, optimiser);
+  const tables = new EmbeddingTables(loss, sparse, optimiser);
   await using step = await GradientStep.open(loss, dense, { threads, inputGradients: tables.values });
   const descent = new Descent(step, tables, columns, options);
   await using validator = validation && (await openValidator(validation, step, tables, threads));
