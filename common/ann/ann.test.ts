@@ -249,6 +249,24 @@ describe('an HNSW file', () => {
   });
 });
 
+test('exact search is exact where distances are small beside the vectors, and where products overflow', async () => {
+  const dim = 8;
+  const far = clustered(new Random(9), 2000, dim).map((value) => 1000 + value);
+  const index = await createIndex(far, dim, 'l2');
+  const query = far.slice(0, dim).map((value) => value + 0.5);
+  expect([...(await index.search(query, 20)).rows]).toEqual(byDistance(far, dim, query).slice(0, 20));
+  const huge = await createIndex(Float32Array.of(1, 1, 3e38, 3e38, 3e38, -3e38), 2, 'ip');
+  expect([...(await huge.search(Float32Array.of(2, 2), 2)).rows]).toEqual([1, 0]);
+});
+
+/** All rows by Euclidean distance in double precision, ties by row. */
+function byDistance(vectors: Float32Array, dim: number, query: Float32Array): number[] {
+  const distances = Array.from({ length: vectors.length / dim }, (_, row) =>
+    query.reduce((sum, value, i) => sum + (value - vectors[row * dim + i]) ** 2, 0),
+  );
+  return [...distances.keys()].sort((a, b) => distances[a] - distances[b] || a - b);
+}
+
 test('the catalogue size decides the kind', async () => {
   const options = { ...indexDefaults, hnsw: { ...hnswDefaults, m: 2, efConstruction: 4 } };
   const make = async (rows: number) =>

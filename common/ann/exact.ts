@@ -10,8 +10,9 @@ import type { VectorTable } from './vectors.ts';
 
 /**
  * Exhaustive search: one matrix product by ONNX Runtime on one thread, then selection. The vectors are an input of the
- * graph and are not copied, so all indexes share one session and one costs nothing beside its table. Rows whose scores
- * differ by less than float32's rounding may change places at the k-th place only.
+ * graph and are not copied, so all indexes share one session and one costs nothing beside its table. Every row that the
+ * product's rounding may have kept from the first k is scored again in double precision, so that the answer is that of the
+ * table's own scores.
  */
 export class ExactIndex implements VectorIndex {
   readonly kind = 'exact';
@@ -22,6 +23,7 @@ export class ExactIndex implements VectorIndex {
   readonly #session: InferenceSession;
   readonly #vectors: Tensor;
   readonly #bias: Tensor;
+  readonly #normMax: number;
 
   private constructor(table: VectorTable, session: InferenceSession) {
     this.size = table.size;
@@ -32,8 +34,13 @@ export class ExactIndex implements VectorIndex {
     this.#vectors = new Tensor('float32', table.values, [table.size, table.dim]);
     // −‖q − x‖² = 2 (q·x − ‖x‖²/2) − ‖q‖²: the bias makes the product rank as the distance does.
     const bias = new Float32Array(table.size);
-    if (table.space === 'l2')
-      for (let row = 0; row < table.size; row++) bias[row] = -table.squaredNorm(row) / 2;
+    let squaredNormMax = 0;
+    for (let row = 0; row < table.size; row++) {
+      const squared = table.squaredNorm(row);
+      squaredNormMax = Math.max(squaredNormMax, squared);
+      if (table.space === 'l2') bias[row] = -squared / 2;
+    }
+    this.#normMax = Math.sqrt(squaredNormMax);
     this.#bias = new Tensor('float32', bias, [table.size]);
   }
 
@@ -74,19 +81,38 @@ export class ExactIndex implements VectorIndex {
   }
 
   #select(prepared: Float32Array, scores: Float32Array, k: number, out?: Neighbours): Neighbours {
-    top.reset(Math.min(k, scores.length));
-    let floor = top.floor;
+    const limit = Math.min(k, scores.length);
+    const slack = 2 * this.#errorMax(prepared);
+    if (near.length < scores.length) near = new Uint32Array(scores.length);
+    top.reset(limit);
+    let least = top.floor - slack;
+    let reached = 0;
     for (let row = 0; row < scores.length; row++) {
-      // Rows come ascending, so one that equals the floor loses the tie.
-      if (scores[row] <= floor) continue;
-      top.offer(row, scores[row]);
-      floor = top.floor;
+      const score = scores[row];
+      // Not `>=`: what has overflowed to NaN is scored again too.
+      if (score < least) continue;
+      near[reached++] = row;
+      if (!Number.isNaN(score)) top.offer(row, score);
+      least = top.floor - slack;
     }
-    return rescore(this.#table, prepared, top.rows, top.count, out);
+    let count = 0;
+    for (let i = 0; i < reached; i++) if (!(scores[near[i]] < least)) near[count++] = near[i];
+    return rescore(this.#table, prepared, near.subarray(0, count), limit, out);
+  }
+
+  /** By how much a score of the product may be wrong (Higham 2002, section 3.1), the rounding of the bias included. */
+  #errorMax(prepared: Float32Array): number {
+    let squared = 0;
+    for (let i = 0; i < prepared.length; i++) squared += prepared[i] * prepared[i];
+    const terms = Math.sqrt(squared) * this.#normMax + (this.space === 'l2' ? this.#normMax ** 2 / 2 : 0);
+    return (this.dim + 2) * FLOAT32_ROUNDING * terms;
   }
 }
 
+const FLOAT32_ROUNDING = 2 ** -24;
 const top = new TopK();
+/** Rows of one selection. */
+let near = new Uint32Array(0);
 let shared: Promise<InferenceSession> | undefined;
 
 function scoringModel(): Uint8Array {

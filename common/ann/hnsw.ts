@@ -113,7 +113,7 @@ export class HnswIndex implements VectorIndex {
     for (let i = 0; i < prepared.length; i++) this.#query[i] = prepared[i];
     this.#setEf(Math.max(this.#options.efSearch, Math.ceil(wanted * this.#options.efPerNeighbour)));
     const { neighbors } = this.#graph.searchKnn(this.#query, wanted);
-    return rescore(this.#table, prepared, neighbors, neighbors.length, out);
+    return rescore(this.#table, prepared, neighbors, wanted, out);
   }
 
   #setEf(ef: number): void {

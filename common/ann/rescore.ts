@@ -4,17 +4,17 @@ import type { VectorTable } from './vectors.ts';
 
 const top = new TopK();
 
-/** Writes the `count` first of `rows`, scored by `table` and put in order, to `out`. */
+/** Writes the best `k` of `rows`, scored by `table`, to `out`, in order. */
 export function rescore(
   table: VectorTable,
   prepared: Float32Array,
   rows: ArrayLike<number>,
-  count: number,
+  k: number,
   out: Neighbours | undefined,
 ): Neighbours {
-  top.reset(count);
-  for (let i = 0; i < count; i++) top.offer(rows[i], table.score(prepared, rows[i]));
-  top.sort();
+  top.reset(Math.min(k, rows.length));
+  for (let i = 0; i < rows.length; i++) top.offer(rows[i], table.score(prepared, rows[i]));
+  const count = top.sort();
   const target = out ?? { count: 0, rows: new Uint32Array(count), scores: new Float32Array(count) };
   if (target.rows.length < count) target.rows = new Uint32Array(count);
   if (target.scores.length < count) target.scores = new Float32Array(count);

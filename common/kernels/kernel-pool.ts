@@ -20,7 +20,7 @@ const PAGES_MAX = 65_536;
 const ALIGN_BYTES = 64;
 
 /** Kernels by the number that threads know them by; 0 ends a thread. */
-const KERNELS = ['', 'leastSquaresRows', 'gramian', 'panelProducts', 'sparseProduct'] as const;
+const KERNELS = ['', 'leastSquaresRows', 'gramian', 'panelProducts', 'sparseProduct', 'histograms'] as const;
 const ARGUMENTS_MAX = 16;
 
 type Kernel = Exclude<(typeof KERNELS)[number], ''>;
@@ -87,6 +87,12 @@ export class KernelPool implements Disposable {
   f32(length: number): Float32Array {
     const at = this.#allocate(4 * length);
     return new Float32Array(this.#memory.buffer, at, length);
+  }
+
+  /** Zeros. */
+  i32(length: number): Int32Array {
+    const at = this.#allocate(4 * length);
+    return new Int32Array(this.#memory.buffer, at, length);
   }
 
   /** A copy of `values`. */

@@ -103,7 +103,7 @@ export async function fitPointwise(
 }
 
 /** Layers from `input` on, each of `sizes` outputs; the last, of one, starts at zero and gives the logits [N]. */
-function denseLayers(
+export function denseLayers(
   input: Value,
   sizes: readonly number[],
   seed: number,

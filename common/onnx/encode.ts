@@ -16,6 +16,7 @@ import {
 import {
   type Attribute,
   type Constant,
+  type Domain,
   type ElementType,
   type Graph,
   type Node,
@@ -40,6 +41,8 @@ export interface ModelExport {
 /** IR version 10 and operator set 21: ONNX 1.16, which ONNX Runtime runs from 1.18 on. */
 const IR_VERSION = 10n;
 const OPERATOR_SET = 21n;
+/** Of the tree ensembles that ONNX Runtime runs. */
+const DOMAIN_VERSION: Record<Domain, bigint> = { 'ai.onnx.ml': 3n };
 
 const ELEMENT_TYPE: Record<ElementType, TensorProto_DataType> = {
   float32: TensorProto_DataType.FLOAT,
@@ -62,10 +65,14 @@ export function toBytes(graph: Graph, wanted: ModelExport): Uint8Array {
   const keptNodes = graph.nodes.filter(({ output }) => kept(output) && !cut.includes(output));
   const { names, copies } = nameOutputs(keptNodes, needed, wanted.outputs);
   const nodes = keptNodes.map((node) => nodeProto(node, names));
+  const domains = [...new Set(keptNodes.flatMap(({ domain }) => domain ?? []))];
   const model = create(ModelProtoSchema, {
     irVersion: IR_VERSION,
     producerName: 'millrace',
-    opsetImport: [{ domain: '', version: OPERATOR_SET }],
+    opsetImport: [
+      { domain: '', version: OPERATOR_SET },
+      ...domains.map((domain) => ({ domain, version: DOMAIN_VERSION[domain] })),
+    ],
     graph: create(GraphProtoSchema, {
       name: 'millrace',
       node: [...nodes, ...copies],
@@ -109,6 +116,7 @@ function nodeProto(node: Node, names: ReadonlyMap<Value, string>): NodeProto {
   return create(NodeProtoSchema, {
     name: node.output.name,
     opType: node.op,
+    domain: node.domain ?? '',
     input: node.inputs.map(nameOf),
     output: [nameOf(node.output)],
     attribute: Object.entries(node.attributes).map(([name, attribute]) => attributeProto(name, attribute)),
@@ -121,7 +129,14 @@ function attributeProto(name: string, attribute: Attribute): AttributeProto {
     return create(AttributeProtoSchema, { name, type: type.INT, i: BigInt(attribute.int) });
   }
   if ('ints' in attribute) {
-    return create(AttributeProtoSchema, { name, type: type.INTS, ints: attribute.ints.map(BigInt) });
+    return create(AttributeProtoSchema, { name, type: type.INTS, ints: Array.from(attribute.ints, BigInt) });
+  }
+  if ('floats' in attribute) {
+    return create(AttributeProtoSchema, { name, type: type.FLOATS, floats: Array.from(attribute.floats) });
+  }
+  if ('strings' in attribute) {
+    const strings = attribute.strings.map((text) => new TextEncoder().encode(text));
+    return create(AttributeProtoSchema, { name, type: type.STRINGS, strings });
   }
   return create(AttributeProtoSchema, {
     name,

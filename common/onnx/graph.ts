@@ -25,7 +25,9 @@ export interface Constant extends Value {
 /** An ONNX attribute, tagged by its kind. */
 export type Attribute =
   | { readonly int: number }
-  | { readonly ints: readonly number[] }
+  | { readonly ints: ArrayLike<number> }
+  | { readonly floats: ArrayLike<number> }
+  | { readonly strings: readonly string[] }
   | { readonly string: string };
 
 export type Attributes = Readonly<Record<string, Attribute>>;
@@ -47,7 +49,12 @@ export interface Node {
   readonly inputs: readonly Value[];
   readonly output: Value;
   readonly attributes: Attributes;
+  /** Of the operator; absent: ONNX's own. */
+  readonly domain?: Domain;
 }
+
+/** Sets of operators besides ONNX's own. */
+export type Domain = 'ai.onnx.ml';
 
 /**
  * A float32 ONNX graph under construction. Nodes are added by the functions of `operators.ts`, which infer and check
@@ -121,12 +128,13 @@ export class Graph {
     inputs: readonly Value[],
     output: { readonly type: ElementType; readonly shape: Shape },
     attributes: Attributes = {},
+    domain?: Domain,
   ): Value {
     for (const input of inputs) {
       if (input.graph !== this) throw new Error(`${name} (${op}): input '${input.name}' is of another graph`);
     }
     const value: Value = { graph: this, name: this.claim(name), type: output.type, shape: output.shape };
-    this.nodes.push({ op, inputs, output: value, attributes });
+    this.nodes.push({ op, inputs, output: value, attributes, ...(domain && { domain }) });
     return value;
   }
 

@@ -171,12 +171,16 @@ export function transpose(x: Value, permutation: readonly number[], name?: strin
   return x.graph.node('Transpose', node, [x], { type: x.type, shape }, { perm: { ints: permutation } });
 }
 
-/** Same values in the same order under another shape. At most one dimension is symbolic, and it stays what it was. */
+/** Same values in the same order under another shape. At most one dimension is symbolic; under another name it may be a multiple or a part of what it was. */
 export function reshape(x: Value, shape: Shape, name?: string): Value {
   const node = x.graph.nodeName('Reshape', name);
   const symbols = (of: Shape) => of.filter((dimension) => typeof dimension === 'string');
-  const size = (of: Shape) => staticSize(of.filter((dimension) => typeof dimension === 'number'));
-  const same = sameShape(symbols(x.shape), symbols(shape)) && size(x.shape) === size(shape);
+  const size = (of: Shape) => staticSize(of.filter((dimension) => typeof dimension === 'number'))!;
+  const same = sameShape(symbols(x.shape), symbols(shape))
+    ? size(x.shape) === size(shape)
+    : symbols(x.shape).length === 1 &&
+      symbols(shape).length === 1 &&
+      (size(x.shape) % size(shape) === 0 || size(shape) % size(x.shape) === 0);
   if (!same || symbols(shape).length > 1) {
     throw new Error(`${node}: cannot reshape ${formatShape(x.shape)} to ${formatShape(shape)}`);
   }

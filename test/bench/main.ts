@@ -18,9 +18,17 @@ const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<B
     measures: 'second-stage models on a CSV file with a label of two values: accuracy, AUC, log loss',
     load: async () => (await import('./ctr.ts')).ctrBench,
   },
+  ltr: {
+    measures: 'learning to rank on SVMlight files: NDCG and MAP of the test part',
+    load: async () => (await import('./ltr.ts')).ltrBench,
+  },
   models: {
     measures: 'candidate models on a train/valid/test split: recall and NDCG, all items ranked',
     load: async () => (await import('./models.ts')).modelsBench,
+  },
+  peers: {
+    measures: "fitting time as a multiple of what others' implementations take, same data and settings",
+    load: async () => (await import('./peers.ts')).peersBench,
   },
 };
 

@@ -1,0 +1,139 @@
+import { GroupedRanking, type GroupedRankingOptions } from '../../common/metrics/grouped-ranking.ts';
+import type { GroupedExamples } from '../../common/models/grouped-examples.ts';
+import {
+  chooseRanker,
+  RANKER_FAMILIES,
+  RANKER_NAMES,
+  type RankerName,
+} from '../../common/models/ranker-families.ts';
+import { Scorer } from '../../common/onnx/scorer.ts';
+import { ImportError } from '../../services/training/import/report.ts';
+import { readSvmlight } from '../../services/training/import/svmlight.ts';
+import { type Bench, oneOf, parsed, required, UsageError, wholeNumber } from './bench.ts';
+import { eachInItsProcess, measured } from './report.ts';
+
+const CUT_OFFS = [1, 3, 5, 10];
+/** The cut-off whose NDCG chooses. */
+const CHOOSING = 10;
+const SEED = 1;
+const THREADS = 2;
+
+/** The three parts of a data set, all of the same columns. */
+export interface RankingParts {
+  readonly train: GroupedExamples;
+  readonly valid: GroupedExamples;
+  readonly test: GroupedExamples;
+}
+
+/**
+ * Rankers on SVMlight files; settings and stopping by NDCG@10 of the validation part. NDCG has gain 2^grade − 1; among equal
+ * scores the worse grade is ranked first, so that ties are never to a model's advantage.
+ */
+export const ltrBench: Bench = {
+  usage: `--train F --valid F --test F [--group] [--valid-last N] [--model NAME] [--no-relevant 0|1] [--seed N]
+  F: an SVMlight file, plain or .gz; several are separated by commas, or the option repeated
+  --group: groups by the file F.query (without .gz) of sizes instead of by qid
+  --valid-last N: the last N groups of the training files validate, instead of --valid
+  --no-relevant: what a query without a relevant document counts (default 0)
+  NAME: ${RANKER_NAMES.join(' ')}`,
+  async run(args, print) {
+    const values = parsed(args, {
+      train: { type: 'string', multiple: true },
+      valid: { type: 'string', multiple: true },
+      test: { type: 'string', multiple: true },
+      group: { type: 'boolean', default: false },
+      'valid-last': { type: 'string' },
+      model: { type: 'string' },
+      'no-relevant': { type: 'string', default: '0' },
+      seed: { type: 'string', default: String(SEED) },
+    });
+    const seed = wholeNumber(values.seed, 'seed');
+    const noRelevant = Number(oneOf(values['no-relevant'], ['0', '1'], 'no-relevant'));
+    const validLast = values['valid-last'];
+    const files = {
+      train: filesOf(values.train, 'train'),
+      test: filesOf(values.test, 'test'),
+      valid: validLast === undefined ? filesOf(values.valid, 'valid') : [],
+    };
+    if (validLast !== undefined && values.valid !== undefined)
+      throw new UsageError('--valid and --valid-last: one of them');
+    if (values.model === undefined) return eachInItsProcess('ltr', args, RANKER_NAMES);
+    const model = oneOf(values.model, RANKER_NAMES, 'model');
+    const last = validLast === undefined ? 0 : wholeNumber(validLast, 'valid-last', 1);
+    const parts = await readParts(files, values.group, last);
+    await measured(print, { bench: 'ltr', model, noRelevant }, seed, () =>
+      measureRanker(model, parts, noRelevant, seed),
+    );
+  },
+};
+
+function filesOf(values: string[] | undefined, option: string): string[] {
+  return required(values?.join(','), option)
+    .split(',')
+    .filter((file) => file !== '');
+}
+
+async function readParts(
+  files: { train: string[]; valid: string[]; test: string[] },
+  group: boolean,
+  last: number,
+): Promise<RankingParts> {
+  const groups = group ? 'file' : 'qid';
+  try {
+    if (last === 0) {
+      const [train, valid, test] = await readSvmlight([files.train, files.valid, files.test], { groups });
+      return { train, valid, test };
+    }
+    const [both, test] = await readSvmlight([files.train, files.test], { groups });
+    const count = both.groups.length - 1;
+    if (last >= count)
+      throw new UsageError(
+        `--valid-last: the training files have ${count} groups, which leaves none of ${last}`,
+      );
+    return { train: groupsOf(both, 0, count - last), valid: groupsOf(both, count - last, count), test };
+  } catch (error) {
+    if (error instanceof ImportError) throw new UsageError(error.message);
+    throw error;
+  }
+}
+
+/** Groups `from` up to, but without, `to`. */
+function groupsOf(examples: GroupedExamples, from: number, to: number): GroupedExamples {
+  const { width, features, labels, groups } = examples;
+  const [start, end] = [groups[from], groups[to]];
+  return {
+    rows: end - start,
+    width,
+    features: features.subarray(start * width, end * width),
+    labels: labels.subarray(start, end),
+    groups: groups.slice(from, to + 1).map((row) => row - start),
+  };
+}
+
+async function measureRanker(
+  name: RankerName,
+  { train, valid, test }: RankingParts,
+  noRelevant: number,
+  seed: number,
+) {
+  const choosing = ranking(valid, [CHOOSING], noRelevant);
+  const chosen = await chooseRanker(RANKER_FAMILIES[name], train, {
+    seed,
+    threads: THREADS,
+    validation: { examples: valid, metric: (scores) => choosing.ndcg(scores)[0] },
+  });
+  await using scorer = await Scorer.open(chosen.onnx);
+  const scores = await scorer.run(test.features);
+  const measure = ranking(test, CUT_OFFS, noRelevant);
+  const figures: Record<string, number> = {};
+  measure.ndcg(scores).forEach((ndcg, i) => {
+    figures[`ndcg@${CUT_OFFS[i]}`] = ndcg;
+  });
+  const { settings, merits } = chosen;
+  return { ...figures, map: measure.averagePrecision(scores), settings, validation: merits };
+}
+
+function ranking({ labels, groups }: GroupedExamples, cutOffs: number[], noRelevant: number): GroupedRanking {
+  const options: GroupedRankingOptions = { cutOffs, gain: 'exponential', noRelevant, ties: 'pessimistic' };
+  return new GroupedRanking(labels, groups, options);
+}
