@@ -1,21 +1,25 @@
 import type { DenseLayer, PointwiseModel } from './pointwise.ts';
 import type { Standardiser } from './standardiser.ts';
 
+type Network = Pick<PointwiseModel, 'standardiser' | 'layers'>;
+
+/** The probabilities that a pointwise model's logits mean. */
+export function referenceScores(model: Network, features: Float32Array): Float64Array {
+  return referenceLogits(model, features).map((logit) => 1 / (1 + Math.exp(-logit)));
+}
+
 /**
- * A pointwise model's probabilities in plain float64, independent of the graph: the oracle for its ONNX export.
- * `features`: row-major, NaN = missing.
+ * A network's outputs in plain float64, independent of the graph: the oracle for its ONNX export. `features`: row-major,
+ * NaN = missing.
  */
-export function referenceScores(
-  { standardiser, layers }: Pick<PointwiseModel, 'standardiser' | 'layers'>,
-  features: Float32Array,
-): Float64Array {
+export function referenceLogits({ standardiser, layers }: Network, features: Float32Array): Float64Array {
   const { width } = standardiser;
   return Float64Array.from({ length: features.length / width }, (_, row) => {
     let x = standardisedRow(standardiser, features.subarray(row * width, (row + 1) * width));
     layers.forEach((layer, i) => {
       x = denseRow(layer, i === 0 ? x : x.map((value) => Math.max(0, value)));
     });
-    return 1 / (1 + Math.exp(-x[0]));
+    return x[0];
   });
 }
 
