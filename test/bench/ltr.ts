@@ -88,7 +88,7 @@ async function readParts(
     const count = both.groups.length - 1;
     if (last >= count)
       throw new UsageError(
-        `--valid-last: the training files have ${count} groups, which leaves none of ${last}`,
+        `--valid-last: the training files have ${count} groups, of which none would be left`,
       );
     return { train: groupsOf(both, 0, count - last), valid: groupsOf(both, count - last, count), test };
   } catch (error) {

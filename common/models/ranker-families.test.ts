@@ -1,0 +1,156 @@
+import { describe, expect, it } from 'vitest';
+import { GroupedRanking } from '../metrics/grouped-ranking.ts';
+import { Scorer } from '../onnx/scorer.ts';
+import { Random } from '../random.ts';
+import type { GroupedExamples } from './grouped-examples.ts';
+import { fitLinear } from './linear.ts';
+import { padLists, tellingGroups } from './lists.ts';
+import { fitListwise } from './listwise.ts';
+import { referenceLogits } from './pointwise-reference.ts';
+import { rankingWorld } from './ranker.test-world.ts';
+import { chooseRanker, RANKER_FAMILIES, RANKER_NAMES, type RankerFamily } from './ranker-families.ts';
+
+const train = rankingWorld(40, 1);
+const valid = rankingWorld(20, 2);
+const test = rankingWorld(20, 3);
+
+function ndcgOf({ labels, groups }: GroupedExamples) {
+  const options = { cutOffs: [10], gain: 'exponential', noRelevant: 1, ties: 'pessimistic' } as const;
+  const ranking = new GroupedRanking(labels, groups, options);
+  return (scores: Float32Array | Float64Array) => ranking.ndcg(scores)[0];
+}
+
+async function scores(onnx: Uint8Array, features: Float32Array): Promise<Float32Array> {
+  await using scorer = await Scorer.open(onnx, { width: 5, featureSchemaHash: 'abc' });
+  return await scorer.run(features);
+}
+
+const run = {
+  seed: 1,
+  threads: 1,
+  featureSchemaHash: 'abc',
+  validation: { examples: valid, metric: ndcgOf(valid) },
+};
+
+describe('every ranker', () => {
+  it.each(RANKER_NAMES)('learns graded groups with missing values: %s', async (name) => {
+    const family = RANKER_FAMILIES[name];
+    const first = { ...family, grid: family.grid.slice(0, 1) };
+    const { onnx, merits } = await chooseRanker(first, train, run);
+    expect(merits).toEqual([run.validation.metric(await scores(onnx, valid.features))]);
+    const random = new Random(5);
+    const byChance = ndcgOf(test)(Float32Array.from({ length: test.rows }, () => random.next()));
+    expect(ndcgOf(test)(await scores(onnx, test.features))).toBeGreaterThan(byChance + 0.12);
+  });
+
+  it('is chosen by the validation part, the first of the grid without one', async () => {
+    const tried: number[] = [];
+    const family: RankerFamily = {
+      grid: [{ l2: 1e6 }, { l2: 0.01 }, { l2: 1e5 }],
+      fit: (examples, settings) => {
+        tried.push(settings.l2 as number);
+        return fitLinear(examples, { l2: settings.l2 as number }).onnx;
+      },
+    };
+    const metric = (values: Float32Array | Float64Array) => Math.max(...values);
+    const chosen = await chooseRanker(family, train, { ...run, validation: { examples: valid, metric } });
+    expect(chosen.settings).toEqual({ l2: 0.01 });
+    expect(chosen.merits[1]).toBe(Math.max(...chosen.merits));
+    expect(tried).toEqual([1e6, 0.01, 1e5]);
+    const { validation, ...blind } = run;
+    expect((await chooseRanker(family, train, blind)).settings).toEqual({ l2: 1e6 });
+  });
+});
+
+describe('linear regression', () => {
+  it('recovers weights and bias, and serves what the float64 reference computes', async () => {
+    const labels = Float32Array.from({ length: train.rows }, (_, row) => {
+      const [a, b, c] = train.features.subarray(5 * row);
+      return 2 * a - 3 * c + (Number.isNaN(b) ? 5 : b) + 1;
+    });
+    const model = fitLinear({ ...train, labels }, { l2: 0, featureSchemaHash: 'abc' });
+    const served = await scores(model.onnx, train.features);
+    served.forEach((score, row) => {
+      expect(Math.abs(score - labels[row])).toBeLessThan(1e-4);
+    });
+    const reference = referenceLogits(model, test.features);
+    (await scores(model.onnx, test.features)).forEach((score, row) => {
+      expect(Math.abs(score - reference[row])).toBeLessThan(1e-5 * Math.max(1, Math.abs(reference[row])));
+    });
+  });
+
+  it('counts a row of weight 2 as two rows', () => {
+    const weights = Float32Array.from({ length: train.rows }, (_, row) => (row < 100 ? 2 : 1));
+    const twice = (values: Float32Array, width: number) =>
+      Float32Array.of(...values, ...values.subarray(0, 100 * width));
+    const doubled = {
+      rows: train.rows + 100,
+      width: 5,
+      features: twice(train.features, 5),
+      labels: twice(train.labels, 1),
+    };
+    const a = referenceLogits(fitLinear({ ...train, weights }, { l2: 0 }), test.features);
+    const b = referenceLogits(fitLinear(doubled, { l2: 0 }), test.features);
+    const plain = referenceLogits(fitLinear(train, { l2: 0 }), test.features);
+    a.forEach((score, row) => {
+      expect(score).toBeCloseTo(b[row], 4);
+    });
+    expect(Math.max(...a.map((score, row) => Math.abs(score - plain[row])))).toBeGreaterThan(1e-3);
+  });
+});
+
+describe('RankNet and ListNet', () => {
+  const options = { seed: 1, hidden: [6], epochs: 3, batchSize: 8, learningRate: 0.01, l2: 1e-4 };
+
+  it.each(['ranknet', 'listnet'] as const)('serve what the float64 reference computes: %s', async (loss) => {
+    const model = await fitListwise(train, { loss, ...options, featureSchemaHash: 'abc' });
+    const reference = referenceLogits(model, test.features);
+    (await scores(model.onnx, test.features)).forEach((score, row) => {
+      expect(Math.abs(score - reference[row])).toBeLessThan(1e-5 * Math.max(1, Math.abs(reference[row])));
+    });
+    expect(model.report.history.at(-1)!.loss).toBeLessThan(model.report.history[0].loss);
+  });
+
+  it('refuse data that says nothing about order', async () => {
+    const flat = { ...train, labels: new Float32Array(train.rows).fill(1) };
+    await expect(fitListwise(flat, { loss: 'ranknet', ...options })).rejects.toThrow(/different grades/);
+  });
+});
+
+describe('padded lists', () => {
+  it('leave out groups of one grade and hold the others whole where they fit', () => {
+    const groups = tellingGroups(train);
+    expect(groups).not.toContain(39);
+    const { lists, length, features, labels, mask } = padLists(train, groups, 100, new Random(1));
+    expect(lists).toBe(groups.length);
+    groups.forEach((group, list) => {
+      const rows = train.groups[group + 1] - train.groups[group];
+      const expected = train.labels.slice(train.groups[group], train.groups[group + 1]);
+      expect(mask.subarray(list * length, (list + 1) * length).reduce((sum, one) => sum + one, 0)).toBe(rows);
+      expect(labels.slice(list * length, list * length + rows)).toEqual(expected);
+      expect(features[list * length * 5]).toBe(train.features[train.groups[group] * 5]);
+    });
+  });
+
+  it('draw from longer groups, of relevant rows at most half a list where others can fill it', () => {
+    const rows = 50;
+    const long = {
+      rows,
+      width: 1,
+      features: Float32Array.from({ length: rows }, (_, row) => row),
+      labels: Float32Array.from({ length: rows }, (_, row) => (row < 8 ? 1 : 0)),
+      groups: Uint32Array.of(0, rows),
+    };
+    const random = new Random(2);
+    const drawn = [0, 1].map(() => padLists(long, Uint32Array.of(0), 10, random));
+    for (const { length, features, labels, mask } of drawn) {
+      expect([length, mask.every((one) => one === 1)]).toEqual([10, true]);
+      expect(new Set(features).size).toBe(10);
+      expect(labels.filter((grade) => grade > 0).length).toBe(5);
+      labels.forEach((grade, i) => {
+        expect(grade).toBe(long.labels[features[i]]);
+      });
+    }
+    expect(drawn[0].features).not.toEqual(drawn[1].features);
+  });
+});

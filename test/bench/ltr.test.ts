@@ -1,0 +1,86 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { Random } from '../../common/random.ts';
+import { ltrBench } from './ltr.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-ltr-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+/** Queries of 8 documents whose grade is that of feature 1 in thirds; every fourth query has no relevant one. */
+function lines(queries: number, seed: number): { text: string; sizes: string } {
+  const random = new Random(seed);
+  let text = '';
+  for (let query = 0; query < queries; query++) {
+    for (let document = 0; document < 8; document++) {
+      const x = random.next();
+      const grade = query % 4 === 3 ? 0 : Math.floor(3 * x);
+      text += `${grade} qid:${query} 1:${x.toFixed(4)} 3:${random.normal().toFixed(4)} # d\n`;
+    }
+  }
+  return { text, sizes: '8\n'.repeat(queries) };
+}
+
+function file(name: string, queries: number, seed: number): string {
+  const path = join(folder, name);
+  const { text, sizes } = lines(queries, seed);
+  writeFileSync(path, text);
+  writeFileSync(`${path}.query`, sizes);
+  return path;
+}
+
+const train = file('train', 40, 1);
+const more = file('more', 10, 2);
+const valid = file('valid', 12, 3);
+const test = file('test', 16, 4);
+
+async function run(...args: string[]): Promise<Record<string, number>> {
+  const printed: string[] = [];
+  await ltrBench.run(args, (line) => printed.push(line));
+  expect(printed).toHaveLength(1);
+  return JSON.parse(printed[0]);
+}
+
+describe('bench ltr', () => {
+  const linear = ['--train', train, '--valid', valid, '--test', test, '--model', 'linear'];
+
+  it('measures by qid and by sizes alike, a query without a relevant document as it is told', async () => {
+    const byQid = await run(...linear);
+    expect(byQid).toMatchObject({ bench: 'ltr', model: 'linear', noRelevant: 0, 'ndcg@1': 0.75, map: 0.75 });
+    for (const k of [3, 5, 10]) expect(byQid[`ndcg@${k}`]).toBeCloseTo(0.75, 2);
+    const bySize = await run(...linear, '--group', '--no-relevant', '1');
+    expect(bySize).toMatchObject({ 'ndcg@1': 1, map: 1 });
+  });
+
+  it('takes several training files, and the last groups of them to validate', async () => {
+    const both = await run(...linear, '--train', more);
+    const joined = await run(...linear.with(1, `${train},${more}`));
+    expect(joined.validation).toEqual(both.validation);
+    const last = await run(
+      '--train',
+      train,
+      '--train',
+      valid,
+      '--valid-last',
+      '12',
+      '--test',
+      test,
+      '--model',
+      'linear',
+    );
+    expect(last.validation).toEqual((await run(...linear)).validation);
+  });
+
+  it('names a wrong option or line', async () => {
+    await expect(run('--train', train)).rejects.toThrow('--test is missing');
+    await expect(run('--train', train, '--test', test)).rejects.toThrow('--valid is missing');
+    await expect(run(...linear, '--no-relevant', '2')).rejects.toThrow("--no-relevant: there is no '2'");
+    await expect(run(...linear, '--valid-last', '3')).rejects.toThrow('one of them');
+    const few = ['--train', train, '--valid-last', '40', '--test', test, '--model', 'linear'];
+    await expect(run(...few)).rejects.toThrow('have 40 groups');
+    const bad = join(folder, 'bad');
+    writeFileSync(bad, '1 qid:1 1:x\n');
+    await expect(run(...linear.with(1, bad))).rejects.toThrow("bad:1: feature 1: 'x'");
+  });
+});
