@@ -45,7 +45,7 @@ export const ctrBench: Bench = {
     };
     const seed = wholeNumber(values.seed, 'seed');
     const seeds = wholeNumber(values.seeds, 'seeds', 1);
-    if (values.model === undefined) return eachInItsProcess('ctr', args, SECOND_STAGE_NAMES);
+    if (values.model === undefined) return eachInItsProcess('ctr', args, SECOND_STAGE_NAMES, print);
     const model = oneOf(values.model, SECOND_STAGE_NAMES, 'model');
     const data = readData(files);
     if (seeds === 1) {

@@ -57,7 +57,7 @@ export const ltrBench: Bench = {
     };
     if (validLast !== undefined && values.valid !== undefined)
       throw new UsageError('--valid and --valid-last: one of them');
-    if (values.model === undefined) return eachInItsProcess('ltr', args, RANKER_NAMES);
+    if (values.model === undefined) return eachInItsProcess('ltr', args, RANKER_NAMES, print);
     const model = oneOf(values.model, RANKER_NAMES, 'model');
     const last = validLast === undefined ? 0 : wholeNumber(validLast, 'valid-last', 1);
     const parts = await readParts(files, values.group, last);

@@ -1,4 +1,6 @@
 import { type Bench, UsageError } from './bench.ts';
+import { USAGE_STATUS } from './report.ts';
+import { asTable } from './table.ts';
 
 /** The benchmarks by name: what each measures, and where it is. */
 const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<Bench> }>> = {
@@ -32,14 +34,15 @@ const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<B
   },
 };
 
-const [name = '', ...args] = process.argv.slice(2);
+const [name = '', ...given] = process.argv.slice(2);
+const args = given.filter((argument) => argument !== '--table');
 const known = BENCHES[name];
 if (known === undefined) {
   if (name !== '') console.error(`There is no benchmark ${name}.`);
-  console.log('Usage: npm run bench -- NAME [...]; npm run bench -- NAME --help\n');
+  console.log('Usage: npm run bench -- NAME [...] [--table]; npm run bench -- NAME --help\n');
   for (const [bench, { measures }] of Object.entries(BENCHES))
     console.log(`  ${bench.padEnd(12)}${measures}`);
-  process.exit(name === '' ? 0 : 2);
+  process.exit(name === '' ? 0 : USAGE_STATUS);
 }
 process.env.MILLRACE_LOG_LEVEL ??= 'warn';
 const bench = await known.load();
@@ -48,11 +51,16 @@ if (args.includes('--help')) {
   console.log(usage);
   process.exit(0);
 }
+const lines: string[] = [];
 try {
-  await bench.run(args, (line) => console.log(line));
+  await bench.run(args, (line) => {
+    if (args.length === given.length) console.log(line);
+    else lines.push(line);
+  });
+  if (lines.length > 0) console.log(asTable(lines).join('\n'));
 } catch (error) {
   if (!(error instanceof UsageError)) throw error;
   console.error(`${name}: ${error.message}\n${usage}`);
-  process.exit(2);
+  process.exit(USAGE_STATUS);
 }
 process.exit(0);

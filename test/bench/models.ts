@@ -26,7 +26,7 @@ export const modelsBench: Bench = {
     const names = Object.keys(CANDIDATE_FAMILIES);
     const seed = wholeNumber(values.seed, 'seed');
     const folder = required(values.data, 'data');
-    if (values.model === undefined) return eachInItsProcess('models', args, names);
+    if (values.model === undefined) return eachInItsProcess('models', args, names, print);
     const model = oneOf(values.model, names, 'model');
     const lists = readItemLists(folder);
     await measured(print, { bench: 'models', model }, seed, () => measureModel(model, lists, seed));

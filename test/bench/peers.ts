@@ -23,7 +23,7 @@ export const peersBench: Bench = {
     const { python } = values;
     if (values.model === undefined) {
       if (values.data !== undefined) throw new UsageError('--data needs --model');
-      return eachInItsProcess('peers', args, Object.keys(PEERS));
+      return eachInItsProcess('peers', args, Object.keys(PEERS), print);
     }
     const model = oneOf(values.model, Object.keys(PEERS), 'model');
     const peer = PEERS[model];

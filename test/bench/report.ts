@@ -3,6 +3,9 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../common/root.ts';
 
+/** Exit status of a benchmark whose arguments do not fit, which it has said. */
+export const USAGE_STATUS = 2;
+
 /** Packages whose version may move a figure. */
 const MEASURED_PACKAGES = ['onnxruntime-node', 'hnswlib-node'];
 
@@ -41,12 +44,22 @@ export async function measured(
 
 /**
  * Runs a benchmark once for each model in a process of its own, so that each one's peak memory is its own and one that fails
- * leaves the others. Throws naming those that failed.
+ * leaves the others; prints what they print. Throws naming those that failed; ends the process where the arguments do not fit.
  */
-export function eachInItsProcess(bench: string, args: readonly string[], models: readonly string[]): void {
+export function eachInItsProcess(
+  bench: string,
+  args: readonly string[],
+  models: readonly string[],
+  print: (line: string) => void,
+): void {
   const failed = models.filter((model) => {
     const command = [...process.execArgv, process.argv[1], bench, ...args, '--model', model];
-    const { status } = spawnSync(process.execPath, command, { stdio: 'inherit' });
+    const { status, stdout } = spawnSync(process.execPath, command, {
+      stdio: ['ignore', 'pipe', 'inherit'],
+      encoding: 'utf8',
+    });
+    if (status === USAGE_STATUS) process.exit(USAGE_STATUS);
+    for (const line of stdout.split('\n')) if (line !== '') print(line);
     return status !== 0;
   });
   if (failed.length > 0) throw new Error(`${bench}: failed: ${failed.join(' ')}`);
