@@ -1,0 +1,33 @@
+import type { Bench } from './bench.ts';
+
+/** The benchmarks by name: what each measures, and where it is. */
+export const BENCHES: Readonly<Record<string, { measures: string; load: () => Promise<Bench> }>> = {
+  ann: {
+    measures: 'nearest-neighbour indexes against an exact truth: recall, queries/s, seconds to build',
+    load: async () => (await import('./ann.ts')).annBench,
+  },
+  bm25: {
+    measures: 'BM25 on a TREC collection by the conventions of trec_eval',
+    load: async () => (await import('./bm25.ts')).bm25Bench,
+  },
+  cascade: {
+    measures: 'calls/s, CPU per call and latency of Recommend on 100,000 items, beside two floors',
+    load: async () => (await import('./cascade.ts')).cascadeBench,
+  },
+  ctr: {
+    measures: 'second-stage models on a CSV file with a label of two values: accuracy, AUC, log loss',
+    load: async () => (await import('./ctr.ts')).ctrBench,
+  },
+  ltr: {
+    measures: 'learning to rank on SVMlight files: NDCG and MAP of the test part',
+    load: async () => (await import('./ltr.ts')).ltrBench,
+  },
+  models: {
+    measures: 'candidate models on a train/valid/test split: recall and NDCG, all items ranked',
+    load: async () => (await import('./models.ts')).modelsBench,
+  },
+  peers: {
+    measures: "fitting time as a multiple of what others' implementations take, same data and settings",
+    load: async () => (await import('./peers.ts')).peersBench,
+  },
+};
