@@ -249,6 +249,25 @@ describe('an HNSW file', () => {
   });
 });
 
+test('HNSW finds .95 of the greatest products where norms differ widely, from a file too', async () => {
+  const dim = 16;
+  const random = new Random(10);
+  const vectors = clustered(random, 4000, dim);
+  for (let row = 0; row < 4000; row++) {
+    const scale = Math.exp(1.5 * random.normal());
+    for (let i = 0; i < dim; i++) vectors[row * dim + i] *= scale;
+  }
+  const table = new VectorTable(vectors, dim, 'ip');
+  const built = HnswIndex.build(table);
+  const queries = clustered(new Random(11), 40, dim);
+  const truth = new Int32Array(40 * 10);
+  for (let i = 0; i < 40; i++)
+    truth.set(brute(vectors, dim, 'ip', queries.subarray(i * dim, (i + 1) * dim), 10), i * 10);
+  expect(await recallAt10(built, queries, truth)).toBeGreaterThanOrEqual(0.95);
+  const read = await HnswIndex.fromBytes(await built.toBytes(), table);
+  expect(await recallAt10(read, queries, truth)).toBeGreaterThanOrEqual(0.95);
+});
+
 test('exact search is exact where distances are small beside the vectors, and where products overflow', async () => {
   const dim = 8;
   const far = clustered(new Random(9), 2000, dim).map((value) => 1000 + value);

@@ -31,9 +31,10 @@ export const hnswDefaults: HnswOptions = {
 type Graph = InstanceType<typeof hnswlib.HierarchicalNSW>;
 
 /**
- * Hierarchical navigable small worlds (Malkov, Yashunin 2016) by hnswlib, always in Euclidean space: for inner product
- * and cosine a coordinate √(M² − ‖x‖²) is appended to each row, M the greatest norm, and 0 to the query, which makes the
- * greatest product the nearest neighbour (Bachrach et al. 2014). Scores are computed again from the table.
+ * Hierarchical navigable small worlds (Malkov, Yashunin 2016) by hnswlib, in Euclidean space: for inner product and cosine a
+ * coordinate √(M² − ‖x‖²) is appended to each row, M the greatest norm, and 0 to the query, which makes the greatest product
+ * the nearest neighbour (Bachrach et al. 2014). Where rows' norms differ widely that coordinate drowns the others, and the
+ * graph is built by the inner product itself (Morozov, Babenko 2018). Scores are computed again from the table.
  */
 export class HnswIndex implements VectorIndex {
   readonly kind = 'hnsw';
@@ -47,27 +48,28 @@ export class HnswIndex implements VectorIndex {
   readonly #query: number[];
   #ef = 0;
 
-  private constructor(table: VectorTable, graph: Graph, options: HnswOptions) {
+  private constructor(table: VectorTable, graph: Graph, options: HnswOptions, pointLength: number) {
     this.size = table.size;
     this.dim = table.dim;
     this.space = table.space;
     this.#table = table;
     this.#graph = graph;
     this.#options = options;
-    this.#query = new Array<number>(pointLength(table)).fill(0);
+    this.#query = new Array<number>(pointLength).fill(0);
   }
 
   /** Blocks the thread while it builds; `onProgress` hears how many rows are in, a thousand at a time. */
   static build(table: VectorTable, options = hnswDefaults, onProgress?: (rows: number) => void): HnswIndex {
-    const graph = new hnswlib.HierarchicalNSW('l2', pointLength(table));
+    const layout = layoutOf(table);
+    const graph = new hnswlib.HierarchicalNSW(layout.metric, layout.length);
     const { m, efConstruction, seed } = options;
     graph.initIndex({ maxElements: Math.max(1, table.size), m, efConstruction, randomSeed: seed });
-    const points = new Points(table);
+    const points = new Points(table, layout);
     for (let row = 0; row < table.size; row++) {
       graph.addPoint(points.at(row), row);
       if ((row + 1) % 1000 === 0) onProgress?.(row + 1);
     }
-    return new HnswIndex(table, graph, options);
+    return new HnswIndex(table, graph, options, layout.length);
   }
 
   /**
@@ -75,15 +77,16 @@ export class HnswIndex implements VectorIndex {
    * number of rows or dimensions, or was made from other vectors.
    */
   static async load(path: string, table: VectorTable, options = hnswDefaults): Promise<HnswIndex> {
-    await checkShape(path, table);
-    const graph = new hnswlib.HierarchicalNSW('l2', pointLength(table));
+    const layout = layoutOf(table);
+    await checkShape(path, table, layout);
+    const graph = new hnswlib.HierarchicalNSW(layout.metric, layout.length);
     try {
       await graph.readIndex(path);
     } catch (cause) {
       throw damaged(path, (cause as Error).message);
     }
-    checkSample(path, graph, table);
-    return new HnswIndex(table, graph, options);
+    checkSample(path, graph, table, layout);
+    return new HnswIndex(table, graph, options, layout.length);
   }
 
   static async fromBytes(bytes: Uint8Array, table: VectorTable, options = hnswDefaults): Promise<HnswIndex> {
@@ -122,32 +125,49 @@ export class HnswIndex implements VectorIndex {
   }
 }
 
-function pointLength({ dim, space }: VectorTable): number {
-  return space === 'l2' ? dim : dim + 1;
+/** How rows become points of the graph. */
+interface Layout {
+  readonly metric: 'l2' | 'ip';
+  /** Coordinates of a point: those of a row, and one more where M² is given. */
+  readonly length: number;
+  /** M² of the appended coordinate. */
+  readonly squaredNormMax?: number;
+}
+
+/**
+ * Greatest norm over the median one from which the graph is built by inner product. Recall@10 by the defaults, appended and by
+ * product (20,000 × 64, 200 clusters, log-normal norms): 1.9: .998, .984; 4.5: .947, .977; 8.5: .862, .988.
+ */
+const WIDE_NORMS = 3;
+
+function layoutOf(table: VectorTable): Layout {
+  const { size, dim, space } = table;
+  if (space === 'l2') return { metric: 'l2', length: dim };
+  const squaredNorms = Float64Array.from({ length: size }, (_, row) => table.squaredNorm(row)).sort();
+  const squaredNormMax = squaredNorms[size - 1] ?? 0;
+  const isWide = space === 'ip' && squaredNormMax > WIDE_NORMS ** 2 * squaredNorms[size >> 1];
+  return isWide ? { metric: 'ip', length: dim } : { metric: 'l2', length: dim + 1, squaredNormMax };
 }
 
 /** Rows of a table as hnswlib takes them. */
 class Points {
   readonly #table: VectorTable;
   readonly #point: number[];
-  /** M² of the appended coordinate. */
-  readonly #squaredNormMax: number;
+  readonly #squaredNormMax: number | undefined;
 
-  constructor(table: VectorTable) {
+  constructor(table: VectorTable, { length, squaredNormMax }: Layout) {
     this.#table = table;
-    this.#point = new Array<number>(pointLength(table)).fill(0);
-    let max = 0;
-    if (table.space !== 'l2')
-      for (let row = 0; row < table.size; row++) max = Math.max(max, table.squaredNorm(row));
-    this.#squaredNormMax = max;
+    this.#point = new Array<number>(length).fill(0);
+    this.#squaredNormMax = squaredNormMax;
   }
 
   /** Good until the next call. */
   at(row: number): number[] {
-    const { dim, space, values } = this.#table;
+    const { dim, values } = this.#table;
     const point = this.#point;
     for (let i = 0; i < dim; i++) point[i] = values[row * dim + i];
-    if (space !== 'l2') point[dim] = Math.sqrt(this.#squaredNormMax - this.#table.squaredNorm(row));
+    if (this.#squaredNormMax !== undefined)
+      point[dim] = Math.sqrt(this.#squaredNormMax - this.#table.squaredNorm(row));
     return point;
   }
 }
@@ -155,7 +175,7 @@ class Points {
 const HEADER_BYTES = 96;
 
 /** hnswlib reads past a point's end where the dimension differs, so its header is compared before it reads. */
-async function checkShape(path: string, table: VectorTable): Promise<void> {
+async function checkShape(path: string, table: VectorTable, layout: Layout): Promise<void> {
   const file = await open(path).catch((cause: Error) => {
     throw damaged(path, cause.message);
   });
@@ -166,15 +186,15 @@ async function checkShape(path: string, table: VectorTable): Promise<void> {
   const rows = field(2);
   const [bytesPerRow, labelOffset, dataOffset] = [field(3), field(4), field(5)];
   const length = (labelOffset - dataOffset) / Float32Array.BYTES_PER_ELEMENT;
-  if (rows !== table.size || length !== pointLength(table) || bytesPerRow !== labelOffset + 8) {
-    throw damaged(path, `has ${rows} rows of ${length}, not ${table.size} of ${pointLength(table)}`);
+  if (rows !== table.size || length !== layout.length || bytesPerRow !== labelOffset + 8) {
+    throw damaged(path, `has ${rows} rows of ${length}, not ${table.size} of ${layout.length}`);
   }
 }
 
 const SAMPLE_ROWS = 16;
 
-function checkSample(path: string, graph: Graph, table: VectorTable): void {
-  const points = new Points(table);
+function checkSample(path: string, graph: Graph, table: VectorTable, layout: Layout): void {
+  const points = new Points(table, layout);
   const step = Math.max(1, Math.floor(table.size / SAMPLE_ROWS));
   for (let row = 0; row < table.size; row += step) {
     const stored = graph.getPoint(row);
