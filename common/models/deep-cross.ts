@@ -1,5 +1,5 @@
 import type { Value } from '../onnx/graph.ts';
-import { add, concat, gemm, matmul, mul, reduceSum, softmax, tanh, unsqueeze } from '../onnx/operators.ts';
+import { add, concat, gemm, matmul, mul, slice, softmax, tanh } from '../onnx/operators.ts';
 import type { Random } from '../random.ts';
 import { affineRow, denseLayer, denseStack, type Layer } from './layers.ts';
 import { headLayer, joinedInput, type Network, type NetworkContext } from './networks.ts';
@@ -66,6 +66,7 @@ export function crossLayer(x0: Value, x: Value, random: Random, name: string): C
   };
 }
 
+/** Since the gates sum to 1, Σ gᵢ (Uᵢ hᵢ + b) is one product of all U side by side with the gated h, plus b. */
 function crossMixture(
   x0: Value,
   x: Value,
@@ -75,39 +76,35 @@ function crossMixture(
 ): CrossLayer {
   const { graph } = x;
   const width = x.shape[1] as number;
-  const matrix = (of: string, rows: number, columns: number) => {
-    const deviation = Math.sqrt(1 / rows);
+  const matrix = (of: string, rows: number, columns: number, inputs = rows) => {
+    const deviation = Math.sqrt(1 / inputs);
     const data = Float32Array.from({ length: rows * columns }, () => deviation * random.normal());
     return { value: graph.parameter(`${name}_${of}`, [rows, columns], data), data };
   };
   const bias = new Float32Array(width);
-  const biasValue = graph.parameter(`${name}_bias`, [width], bias, false);
   const gate = matrix('gate', width, experts);
+  const down = matrix('down', width, experts * rank);
+  const inner = Array.from({ length: experts }, (_, i) => matrix(`inner_${i}`, rank, rank));
+  const up = matrix('up', experts * rank, width, rank);
   const gates = softmax(matmul(x, gate.value), 1);
-  const parts = Array.from({ length: experts }, (_, i) => {
-    const down = matrix(`down_${i}`, width, rank);
-    const inner = matrix(`inner_${i}`, rank, rank);
-    const up = matrix(`up_${i}`, rank, width);
-    const output = gemm(tanh(matmul(tanh(matmul(x, down.value)), inner.value)), up.value, {
-      bias: biasValue,
-    });
-    return { output, down: down.data, inner: inner.data, up: up.data };
+  const low = tanh(matmul(x, down.value));
+  const gated = inner.map(({ value }, i) => {
+    const turned = tanh(matmul(slice(low, 1, i * rank, (i + 1) * rank), value));
+    return mul(turned, slice(gates, 1, i, i + 1));
   });
-  const stacked = concat(
-    parts.map(({ output }) => unsqueeze(output, [1])),
-    1,
-  );
-  const mixed = reduceSum(mul(stacked, unsqueeze(gates, [2])), { axes: [1] });
+  const biasValue = graph.parameter(`${name}_bias`, [width], bias, false);
+  const mixed = gemm(concat(gated, 1), up.value, { bias: biasValue });
   return {
     output: add(mul(x0, mixed), x),
     row(row0, row) {
       const shares = softmaxRow(affineRow(row, gate.data, new Float32Array(experts)));
-      const none = new Float32Array(rank);
+      const lows = affineRow(row, down.data, new Float32Array(experts * rank)).map(Math.tanh);
       const out = row.slice();
-      parts.forEach(({ down, inner, up }, expert) => {
-        const low = affineRow(row, down, none).map(Math.tanh);
-        const y = affineRow(affineRow(low, inner, none).map(Math.tanh), up, bias);
-        for (let i = 0; i < width; i++) out[i] += shares[expert] * row0[i] * y[i];
+      inner.forEach(({ data }, i) => {
+        const turned = affineRow(lows.subarray(i * rank, (i + 1) * rank), data, new Float32Array(rank));
+        const ups = up.data.subarray(i * rank * width, (i + 1) * rank * width);
+        const y = affineRow(turned.map(Math.tanh), ups, bias);
+        for (let j = 0; j < width; j++) out[j] += shares[i] * row0[j] * y[j];
       });
       return out;
     },

@@ -41,7 +41,7 @@ const FULL_CROSS_MAX = 320;
 
 /** Steps that a small data set needs, and row visits that are enough for a large one. */
 const STEPS_MIN = 2000;
-const VISITS_MAX = 6_000_000;
+const VISITS_MAX = 4_000_000;
 const EPOCHS = { min: 4, max: 15 };
 
 /** Weak regularisation first, for dense data; then strong, for sparse. */
