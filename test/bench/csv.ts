@@ -1,7 +1,7 @@
 import { CsvError, parse } from 'csv-parse/sync';
 import { MISSING, type TextColumn } from '../../common/models/text-columns.ts';
 import { UsageError } from './bench.ts';
-import { readText } from './item-lists.ts';
+import { readText } from './files.ts';
 
 /** A CSV file by columns. */
 export interface CsvTable {

@@ -3,8 +3,6 @@ import { type InteractionMatrix, interactionMatrix } from '../../common/models/i
 import { UsageError } from './bench.ts';
 import { readText } from './files.ts';
 
-export { readText } from './files.ts';
-
 /** A split of users' items: three matrices with the same rows and columns. */
 export interface ItemLists {
   readonly train: InteractionMatrix;
