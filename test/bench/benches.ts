@@ -30,4 +30,8 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: "fitting time as a multiple of what others' implementations take, same data and settings",
     load: async () => (await import('./peers.ts')).peersBench,
   },
+  stability: {
+    measures: 'score regularisation: churn against the teacher and NDCG@10 for each lambda',
+    load: async () => (await import('./stability.ts')).stabilityBench,
+  },
 };

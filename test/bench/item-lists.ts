@@ -47,7 +47,8 @@ function pairsOf(path: string): { users: string[]; items: string[] } {
   return { users, items };
 }
 
-function ordinals(columns: readonly string[][]): Map<string, number> {
+/** Ordinals of all ids of the columns in order of id: numeric where all ids are whole numbers, else as text. */
+export function ordinals(columns: readonly string[][]): Map<string, number> {
   const ids = [...new Set(columns.flat())];
   const numeric = ids.every((id) => /^\d{1,15}$/.test(id));
   ids.sort(numeric ? (a, b) => Number(a) - Number(b) : undefined);
