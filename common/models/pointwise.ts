@@ -1,13 +1,15 @@
 import { logLoss } from '../metrics/classification.ts';
+import type { Column } from '../onnx/batches.ts';
 import { toBytes } from '../onnx/encode.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import { binaryCrossEntropy } from '../onnx/losses.ts';
-import { gemm, probability, relu, reshape } from '../onnx/operators.ts';
+import { add, gemm, probability, relu, reshape } from '../onnx/operators.ts';
 import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT } from '../onnx/scorer.ts';
 import { type Epoch, type TrainReport, train, type Validation } from '../onnx/train.ts';
 import { Random } from '../random.ts';
 import { type ScoreRegularisation, scoreRegularised } from '../stability/score-regularisation.ts';
 import { checkExamples, type Examples } from './examples.ts';
+import { inverseWeighted, type PositionBias, positionTower } from './position-tower.ts';
 import { fitStandardiser, type Standardiser, standardise } from './standardiser.ts';
 
 export interface PointwiseOptions {
@@ -22,6 +24,8 @@ export interface PointwiseOptions {
   readonly validation?: PointwiseValidation;
   /** Keeps the scores near those of another model. */
   readonly teacher?: PointwiseTeacher;
+  /** Corrects for the slots in which the training examples were shown; the scores are those of slot 0. */
+  readonly positionBias?: PositionBias;
   /** Written to the model, for whoever opens it to check. */
   readonly featureSchemaHash?: string;
   readonly onProgress?: (epoch: Epoch) => void;
@@ -70,28 +74,18 @@ export async function fitPointwise(
   options: PointwiseOptions,
 ): Promise<PointwiseModel> {
   checkExamples(examples);
-  const { validation, teacher, featureSchemaHash, ...training } = options;
+  const { validation, teacher: _, positionBias, featureSchemaHash, ...training } = options;
   const standardiser = fitStandardiser(examples.features, examples.width);
   const graph = new Graph();
   const features = graph.input(FEATURES_INPUT, ['N', examples.width]);
-  const labels = graph.input('labels', ['N']);
-  const weights = graph.input('weights', ['N']);
   const input = standardise(graph, features, standardiser);
   const { logits, layers } = denseLayers(input, [...hidden, 1], options.seed);
-  const exampleWeights = meanOne(examples);
-  layers.at(-1)!.bias[0] = logOdds(examples.labels, exampleWeights);
   const score = probability(logits, SCORE_OUTPUT);
-  let loss = binaryCrossEntropy(logits, labels, weights);
-  const columns = [
-    { input: features, data: examples.features },
-    { input: labels, data: examples.labels },
-    { input: weights, data: exampleWeights },
-  ];
-  if (teacher !== undefined && teacher.lambda > 0) {
-    const taught = graph.input('teacher', ['N']);
-    columns.push({ input: taught, data: teacher.probabilities });
-    loss = scoreRegularised(loss, logits, taught, teacher, weights);
-  }
+  const corrected = { ...examples, labels: correctedLabels(examples.labels, positionBias) };
+  const weights = meanOne(examples);
+  layers.at(-1)!.bias[0] = logOdds(corrected.labels, weights);
+  const { loss, columns } = trainingLoss(logits, corrected, weights, options);
+  columns.push({ input: features, data: examples.features });
   const report = await train(loss, graph.parameters, columns, {
     ...training,
     schedule: 'cosine',
@@ -100,6 +94,39 @@ export async function fitPointwise(
   const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
   const onnx = toBytes(graph, { outputs: { [SCORE_OUTPUT]: score }, parameters: 'initialisers', metadata });
   return { standardiser, layers, onnx, report };
+}
+
+function correctedLabels(labels: Float32Array, bias: PositionBias | undefined): Float32Array {
+  return bias?.propensities === undefined
+    ? labels
+    : inverseWeighted(labels, bias.positions, bias.propensities);
+}
+
+/** The loss of the logits with all that only training knows, and the columns that it is fed beside the features. */
+function trainingLoss(
+  logits: Value,
+  { labels }: Examples,
+  exampleWeights: Float32Array,
+  { teacher, positionBias }: Pick<PointwiseOptions, 'teacher' | 'positionBias'>,
+): { loss: Value; columns: Column[] } {
+  const { graph } = logits;
+  const target = graph.input('labels', ['N']);
+  const weights = graph.input('weights', ['N']);
+  const columns: Column[] = [
+    { input: target, data: labels },
+    { input: weights, data: exampleWeights },
+  ];
+  const tower =
+    positionBias?.propensities === undefined
+      ? positionBias && positionTower(graph, positionBias.positions)
+      : undefined;
+  if (tower !== undefined) columns.push(tower.column);
+  const observed = tower === undefined ? logits : add(logits, tower.logit);
+  const loss = binaryCrossEntropy(observed, target, weights);
+  if (teacher === undefined || teacher.lambda === 0) return { loss, columns };
+  const taught = graph.input('teacher', ['N']);
+  columns.push({ input: taught, data: teacher.probabilities });
+  return { loss: scoreRegularised(loss, logits, taught, teacher, weights), columns };
 }
 
 /** Layers from `input` on, each of `sizes` outputs; the last, of one, starts at zero and gives the logits [N]. */
@@ -159,5 +186,6 @@ function meanOne({ rows, weights }: Examples): Float32Array {
 /** The logit of the weighted base rate, drawn in from 0 and 1 by half an example on each side. */
 function logOdds(labels: Float32Array, weights: Float32Array): number {
   const positive = labels.reduce((sum, label, row) => sum + weights[row] * label, 0.5);
-  return Math.log(positive / (labels.length + 1 - positive));
+  const most = labels.length + 0.5;
+  return Math.log(Math.min(positive, most) / (labels.length + 1 - Math.min(positive, most)));
 }
