@@ -24,10 +24,10 @@ const SETTINGS = {
   hidden: 32,
   historyMax: 10,
   negatives: 4,
-  epochsMax: 15,
+  epochsMax: 12,
   batchSize: 4_096,
-  learningRate: 0.01,
-  patience: 3,
+  learningRate: 0.02,
+  patience: 2,
   threads: 1,
 } satisfies Partial<HistoryRankerOptions>;
 

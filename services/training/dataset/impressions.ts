@@ -6,7 +6,7 @@ import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
 
 /** What came of one item shown, within the window. */
-export interface Impression {
+interface Impression {
   /** Index into `Impressions.decisions`. */
   readonly decision: number;
   /** Item ordinal. */
