@@ -12,6 +12,7 @@ import { createLogger } from '../../common/telemetry/log.ts';
 import { openChampion } from '../training/champion.ts';
 import { RANKERS, type TrainConfig, trainSchema } from '../training/config.ts';
 import { readLog } from '../training/dataset/from-log.ts';
+import { readImpressions } from '../training/dataset/impressions.ts';
 import { train } from '../training/pipeline.ts';
 import type { Progress } from '../training/progress.ts';
 import { metricsTable } from './metrics-table.ts';
@@ -25,6 +26,8 @@ interface Flags {
   readonly as: 'champion' | 'challenger' | 'none';
   readonly publish: boolean;
 }
+
+const HOUR_MS = 3_600_000;
 
 /** `millrace train`. */
 export function trainCommand(): Command {
@@ -116,15 +119,19 @@ async function learn(
   config: TrainConfig,
   progress: Progress,
 ): Promise<Manifest> {
-  const data = await readLog(join(source.config.home, 'log'));
+  const log = join(source.config.home, 'log');
+  const data = await readLog(log);
   if (data.feedback.user.length === 0) {
     throw new MillraceError(
       'CONFIG_INVALID',
       `${source.config.home}: the log holds nothing to learn from; import a data set first`,
     );
   }
+  const { examples, impressions } = config.ranker;
+  const windowMs = impressions.windowHours * HOUR_MS;
   return train({
     data,
+    ...(examples === 'impressions' && { impressions: await readImpressions(log, data, windowMs) }),
     config,
     limits: configuredLimits(target),
     store: new BundleStore(join(target.config.home, 'bundles')),

@@ -84,6 +84,20 @@ export const trainSchema = z.strictObject({
     .strictObject({
       /** `auto`: whichever ranks the validation moments better. */
       model: z.enum(['auto', ...RANKERS]).default('auto'),
+      /** `replay`: what people took up against what retrieval would have answered; `impressions`: what was shown and what came of it. */
+      examples: z.enum(['replay', 'impressions']).default('replay'),
+      impressions: z
+        .strictObject({
+          /** Time after an impression in which feedback counts for it; younger impressions are set aside. */
+          windowHours: z.number().positive().max(10_000).default(24),
+          /** What makes an impression a positive: a click, or any positive action. */
+          label: z.enum(['click', 'positive']).default('click'),
+          /** `propensity`: by the click rates of shuffled slots; `tower`: by a logit a slot, learnt beside the ranker. */
+          positionBias: z.enum(['none', 'propensity', 'tower']).default('tower'),
+          /** Smaller propensities count as this, which bounds the weight of a click. */
+          propensityMin: z.number().positive().max(1).default(0.05),
+        })
+        .prefault({}),
       /** Latest pairs of each user that examples are made of. */
       heldOut: z.number().int().min(2).max(100).default(5),
       /** Users that examples are made of, at most. */

@@ -17,6 +17,8 @@ export interface GroupedExamples extends Examples {
   readonly weights: Float32Array;
   /** Rows of group g are `groups[g]` up to `groups[g + 1]`. */
   readonly groups: Uint32Array;
+  /** What a positive of each row gains in NDCG; 1 where absent. */
+  readonly gains?: Float32Array;
 }
 
 /**

@@ -3,6 +3,7 @@ import type { Settings } from '../../common/models/candidate-families.ts';
 import { championTeacher } from './champion.ts';
 import type { Metrics } from './evaluation.ts';
 import { type Holdout, holdOut } from './holdout.ts';
+import { impressionExamples } from './impression-examples.ts';
 import { LEARNERS } from './learners/table.ts';
 import { type ChosenSettings, catalogueParts, learntParts, type Parts } from './parts.ts';
 import { PairSet } from './positives.ts';
@@ -23,7 +24,11 @@ export async function train(configured: Configured): Promise<Manifest> {
   const holdout = holdOut(data, config);
   const training = { ...configured, chosen: await chosenSettings(configured, holdout) };
 
-  const examples = await rankerExamples(training, holdout, shared);
+  const { impressions } = configured;
+  const examples =
+    impressions === undefined
+      ? await rankerExamples(training, holdout, shared)
+      : impressionExamples(training, holdout, impressions);
   const ranker = await trainRanker(
     examples,
     config,

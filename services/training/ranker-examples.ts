@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { type FeatureSchema, featureSchema } from '../../common/features/declarations.ts';
+import type { PositionBias } from '../../common/models/position-tower.ts';
 import { Random } from '../../common/random.ts';
 import { rankedSources } from './config.ts';
 import { ExampleBuffer, ExampleMaker, type GroupedExamples, type Retrieve } from './examples.ts';
@@ -16,8 +17,10 @@ import type { Training } from './training.ts';
 export interface RankerExamples {
   readonly schema: FeatureSchema;
   readonly train: GroupedExamples;
-  /** Users' latest moments, with all their candidates. */
+  /** Groups with at least one positive each: users' latest moments with all their candidates, or the latest lists shown. */
   readonly validation: GroupedExamples;
+  /** The slots of the training rows, where they were shown in slots. */
+  readonly positionBias?: PositionBias;
 }
 
 /** Which moments make examples. */

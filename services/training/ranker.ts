@@ -32,7 +32,7 @@ export interface TrainedRanker {
  * the configuration says.
  */
 export async function trainRanker(
-  { train, validation, schema }: RankerExamples,
+  { train, validation, schema, positionBias }: RankerExamples,
   config: Pick<TrainConfig, 'ranker' | 'seed' | 'stability'>,
   teacher: Teacher | NoTeacher,
   progress: Progress,
@@ -50,7 +50,12 @@ export async function trainRanker(
   let best: { model: Ranker; fitted: PointwiseModel; merit: number } | undefined;
   const merits: Partial<Record<Ranker, number>> = {};
   for (const model of models) {
-    const options = { seed, featureSchemaHash: schema.hash, ...(taught && { teacher: taught }) };
+    const options = {
+      seed,
+      featureSchemaHash: schema.hash,
+      ...(taught && { teacher: taught }),
+      ...(positionBias && { positionBias }),
+    };
     const fitted = await fitModel(model, train, blind ? undefined : validation, options, progress);
     const { bestEpoch, history } = fitted.report;
     const merit = history[bestEpoch - 1].metric ?? 0;
@@ -67,7 +72,7 @@ function fitModel(
   model: Ranker,
   train: GroupedExamples,
   validation: GroupedExamples | undefined,
-  common: Pick<PointwiseOptions, 'seed' | 'featureSchemaHash' | 'teacher'>,
+  common: Pick<PointwiseOptions, 'seed' | 'featureSchemaHash' | 'teacher' | 'positionBias'>,
   progress: Progress,
 ): Promise<PointwiseModel> {
   const options = {
@@ -86,16 +91,24 @@ function fitModel(
     : fitNeural(train, { ...SETTINGS.neural, ...options });
 }
 
-/** Mean NDCG of groups that have one positive each; a candidate of equal score counts as better. */
-function meanNdcg(scores: Float32Array, { groups, labels }: GroupedExamples): number {
+/** Mean NDCG of groups that have positives; a candidate of equal score counts as better. */
+function meanNdcg(scores: Float32Array, { groups, labels, gains }: GroupedExamples): number {
   let sum = 0;
   for (let group = 0; group + 1 < groups.length; group++) {
-    const end = groups[group + 1];
-    const positive = labels.indexOf(1, groups[group]);
-    let rank = 1;
-    for (let row = groups[group]; row < end; row++)
-      if (row !== positive && scores[row] >= scores[positive]) rank++;
-    if (rank <= CUT_OFF) sum += 1 / Math.log2(rank + 1);
+    const [start, end] = [groups[group], groups[group + 1]];
+    const ideal: number[] = [];
+    let gained = 0;
+    for (let positive = start; positive < end; positive++) {
+      if (labels[positive] === 0) continue;
+      const gain = gains?.[positive] ?? 1;
+      ideal.push(gain);
+      let rank = 1;
+      for (let row = start; row < end; row++) if (row !== positive && scores[row] >= scores[positive]) rank++;
+      if (rank <= CUT_OFF) gained += gain / Math.log2(rank + 1);
+    }
+    ideal.sort((a, b) => b - a);
+    const most = ideal.slice(0, CUT_OFF).reduce((total, gain, i) => total + gain / Math.log2(i + 2), 0);
+    sum += gained / most;
   }
   return sum / (groups.length - 1);
 }

@@ -41,23 +41,56 @@ export function foldWithout(data: LogData, never: PairSet, limits: UserLimits): 
   return fold;
 }
 
-/** Item counters at the end of the log, had the events with pairs of `never` not happened. */
-export function countersWithout({ feedback, catalogue, endOffset }: LogData, never: PairSet): ItemCounters {
-  const counters = new ItemCounters(
-    endOffset,
-    new Float32Array(catalogue.size),
-    new Float32Array(catalogue.size),
-    new Float32Array(catalogue.size),
-  );
-  for (let row = 0; row < feedback.user.length; row++) {
-    const item = feedback.item[row];
-    const action = feedback.action[row] as Action;
-    if (never.has(feedback.user[row], item)) continue;
-    if (isPositive(action)) counters.positive[item]++;
-    if (action === Action.ACTION_CLICK) counters.click[item]++;
-    if (action === Action.ACTION_IMPRESSION) counters.impression[item]++;
+/** Users' states and item counters as the log before an offset makes them; they go on with the replay. */
+export interface PastState {
+  /** Index of the offset. */
+  readonly index: number;
+  readonly fold: UserFold;
+  readonly counters: ItemCounters;
+}
+
+/** Folds the log and stops before each of `offsets`, lowest first, equal ones in order. Events with pairs of `never` are passed over. */
+export function* replayBefore(
+  data: LogData,
+  offsets: ArrayLike<number>,
+  never: PairSet,
+  limits: UserLimits,
+): Generator<PastState> {
+  const order = Uint32Array.from(offsets, (_, index) => index);
+  order.sort((a, b) => offsets[a] - offsets[b] || a - b);
+  const fold = foldOfAttributes(data, limits);
+  const counters = noneCounted(data);
+  const { user, item, offset } = data.feedback;
+  let row = 0;
+  for (const index of order) {
+    for (; row < user.length && offset[row] < offsets[index]; row++) {
+      if (never.has(user[row], item[row])) continue;
+      addFeedback(fold, data, row);
+      count(counters, data, row);
+    }
+    yield { index, fold, counters };
   }
+}
+
+/** Item counters at the end of the log, had the events with pairs of `never` not happened. */
+export function countersWithout(data: LogData, never: PairSet): ItemCounters {
+  const counters = noneCounted(data);
+  const { user, item } = data.feedback;
+  for (let row = 0; row < user.length; row++)
+    if (!never.has(user[row], item[row])) count(counters, data, row);
   return counters;
+}
+
+function noneCounted({ catalogue: { size }, endOffset }: LogData): ItemCounters {
+  return new ItemCounters(endOffset, new Float32Array(size), new Float32Array(size), new Float32Array(size));
+}
+
+function count(counters: ItemCounters, { feedback }: LogData, row: number): void {
+  const item = feedback.item[row];
+  const action = feedback.action[row] as Action;
+  if (isPositive(action)) counters.positive[item]++;
+  if (action === Action.ACTION_CLICK) counters.click[item]++;
+  if (action === Action.ACTION_IMPRESSION) counters.impression[item]++;
 }
 
 function foldOfAttributes({ profiles, catalogue }: LogData, limits: UserLimits): UserFold {

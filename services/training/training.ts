@@ -6,6 +6,7 @@ import type { UserLimits } from '../../common/users/user-record.ts';
 import type { NoTeacher } from './champion.ts';
 import type { TrainConfig } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
+import type { Impressions } from './dataset/impressions.ts';
 import type { Metrics } from './evaluation.ts';
 import type { Holdout } from './holdout.ts';
 import type { ChosenSettings } from './parts.ts';
@@ -14,6 +15,8 @@ import type { Progress } from './progress.ts';
 /** One run of the pipeline: what it learns from, how, and where the result goes. */
 export interface Configured {
   readonly data: LogData;
+  /** What the ranker learns from; absent: from a replay. */
+  readonly impressions?: Impressions;
   readonly config: TrainConfig;
   /** Limits of users' states, as the features service has them. */
   readonly limits: UserLimits;

@@ -60,7 +60,7 @@ describe('joinImpressions', () => {
     ]);
     expect(Array.from(columns.item)).toEqual([3, 5, 7]);
     expect(Array.from(columns.position)).toEqual([0, 1, 2]);
-    expect(Array.from(columns.propensity)).toEqual([1 / 3, 1 / 5, 1 / 7].map(Math.fround));
+    expect(Array.from(decisions[0].propensities)).toEqual([1 / 3, 1 / 5, 1 / 7].map(Math.fround));
     expect(Array.from(columns.clicked)).toEqual([0, 1, 0]);
     expect(Array.from(columns.taken)).toEqual([1, 1, 0]);
     expect(Array.from(columns.watchSeconds)).toEqual([Number.NaN, 90, Number.NaN]);

@@ -1,9 +1,10 @@
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
-import type { LoggedEvent } from '../../../common/log/events.ts';
+import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
 import { isPositive } from '../../../common/user-state.ts';
 import type { Decision, Feedback } from '../../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
+import type { LogData } from './from-log.ts';
 
 /** What came of one item shown, within the window. */
 interface Impression {
@@ -13,8 +14,6 @@ interface Impression {
   readonly item: number;
   /** Slot, 0 first. */
   readonly position: number;
-  /** Probability of the item in its slot, given the earlier slots; 0 if unknown. */
-  readonly propensity: number;
   /** When it was shown, milliseconds since the Unix epoch. */
   readonly timeMs: number;
   readonly clicked: boolean;
@@ -31,7 +30,6 @@ export interface ImpressionColumns {
   readonly decision: Uint32Array;
   readonly item: Uint32Array;
   readonly position: Uint32Array;
-  readonly propensity: Float32Array;
   readonly timeMs: Float64Array;
   readonly clicked: Uint8Array;
   readonly taken: Uint8Array;
@@ -45,6 +43,8 @@ export interface ShownList {
   readonly timeMs: number;
   /** The log offset up to which the user's state was folded. */
   readonly userOffset: number;
+  /** Probability of each item in its slot, given the earlier slots; 0 if unknown. */
+  readonly propensities: Float32Array;
   /** Each score of the items shown, by column name and position; NaN where an item had none. */
   readonly scores: ReadonlyMap<string, Float32Array>;
   /** The largest of each score over the items shown and the sample of others. */
@@ -93,6 +93,22 @@ export async function joinImpressions(
   return join.finish();
 }
 
+/** `joinImpressions` of the log in `folder`, as far as `data` was read from it. */
+export function readImpressions(
+  folder: string,
+  { catalogue, endOffset }: LogData,
+  windowMs: number,
+): Promise<Impressions> {
+  return joinImpressions(eventsBefore(readEvents(folder), endOffset), catalogue, windowMs);
+}
+
+async function* eventsBefore(events: AsyncIterable<LoggedEvent>, end: number): AsyncIterable<LoggedEvent> {
+  for await (const event of events) {
+    if (event.offset >= end) return;
+    yield event;
+  }
+}
+
 class ImpressionJoin {
   readonly #catalogue: Catalogue;
   readonly #windowMs: number;
@@ -116,19 +132,25 @@ class ImpressionJoin {
   decision({ requestId, userId, userOffset, shown, sample }: Decision, timeMs: number): void {
     this.#endMs = Math.max(this.#endMs, timeMs);
     this.#close(timeMs);
-    const scores = scoresOf(shown);
-    const largest = largestOf([...shown, ...sample]);
-    const decision = this.#decisions.push({ userId, timeMs, userOffset, scores, largest }) - 1;
+    const list = {
+      userId,
+      timeMs,
+      userOffset,
+      propensities: Float32Array.from(shown, ({ propensity }) => propensity),
+      scores: scoresOf(shown),
+      largest: largestOf([...shown, ...sample]),
+    };
+    const decision = this.#decisions.push(list) - 1;
     const first = this.#rows.length;
     const user = this.#users.intern(userId);
-    shown.forEach(({ itemId, propensity }, position) => {
+    shown.forEach(({ itemId }, position) => {
       const item = this.#catalogue.ordinalEver(itemId);
       if (item === undefined) {
         this.#unknown++;
         return;
       }
       this.#openPairs.set(user * USER_STRIDE + item, this.#rows.length);
-      this.#rows.push({ decision, item, position, propensity, timeMs, ...NOTHING_YET });
+      this.#rows.push({ decision, item, position, timeMs, ...NOTHING_YET });
     });
     this.#openRequests.set(requestId, { timeMs, first, end: this.#rows.length });
     const early = this.#early.get(requestId);
@@ -242,7 +264,6 @@ function columnsOf(rows: readonly Row[]): ImpressionColumns {
     decision: Uint32Array.from(rows, ({ decision }) => decision),
     item: Uint32Array.from(rows, ({ item }) => item),
     position: Uint32Array.from(rows, ({ position }) => position),
-    propensity: Float32Array.from(rows, ({ propensity }) => propensity),
     timeMs: Float64Array.from(rows, ({ timeMs }) => timeMs),
     clicked: Uint8Array.from(rows, ({ clicked }) => Number(clicked)),
     taken: Uint8Array.from(rows, ({ taken }) => Number(taken)),
