@@ -1,14 +1,18 @@
 /**
  * Retrieval sources that are learnt, and how each answers: `vectors` by inner product of the user's vector with the items',
- * `neighbours` by the weights of the history's items towards others. A source's part bears its name with hyphens; a
+ * `neighbours` by the weights of the history's items towards others, `scores` by scoring every item for a user known by id. A source's part bears its name with hyphens; a
  * nearest-neighbour index over its vectors is beside it where exact search would be slower.
  */
 const LEARNT_SOURCES = {
   ials: 'vectors',
   bprmf: 'vectors',
   lightgcn: 'vectors',
+  gmf: 'vectors',
+  twotower: 'vectors',
   item_to_item: 'neighbours',
   ease: 'neighbours',
+  mlp: 'scores',
+  neumf: 'scores',
 } as const;
 
 export type LearntSource = keyof typeof LEARNT_SOURCES;

@@ -13,6 +13,7 @@ import {
 } from '../onnx/operators.ts';
 import { SCORE_OUTPUT } from '../onnx/scorer.ts';
 import { Random } from '../random.ts';
+import { USERS_INPUT } from './catalogue-scorer.ts';
 
 /** Sizes of the parts; a part of width 0 is absent. */
 export interface NcfShape {
@@ -79,7 +80,7 @@ export class NcfNetwork {
     this.item = graph.input('item', ['N'], 'int64');
     this.logits = reshape(add(this.#pairs(), this.bias), ['N'], 'logits');
     this.score = probability(this.logits, SCORE_OUTPUT);
-    this.users = graph.input('users', ['U'], 'int64');
+    this.users = graph.input(USERS_INPUT, ['U'], 'int64');
     this.catalogueLogits = add(this.#catalogue(), this.bias, 'catalogue_logits');
   }
 

@@ -8,6 +8,7 @@ import { openSession } from '../onnx/session.ts';
 import { type TrainReport, train } from '../onnx/train.ts';
 import { Random } from '../random.ts';
 import type { CandidateModel, FitRun, VectorModel } from './candidate-model.ts';
+import { SCORES_OUTPUT } from './catalogue-scorer.ts';
 import { entryRows, type InteractionMatrix } from './interactions.ts';
 import { NcfNetwork } from './ncf-network.ts';
 import { NegativeSampler } from './negative-sampler.ts';
@@ -47,6 +48,8 @@ export interface NcfModel extends CandidateModel {
   readonly report: TrainReport;
   /** A model of `user` and `item`, int64 [N], to `score`, float32 [N]: the pair's probability among the training pairs. */
   toOnnx(): Uint8Array;
+  /** A model of rows of users to the logits of every item: see `CatalogueScorer`. */
+  toCatalogueOnnx(): Uint8Array;
 }
 
 /** Settings of GMF on MovieLens-1M, by NDCG@10 on validation interactions. */
@@ -99,7 +102,13 @@ export async function fitNcf(matrix: InteractionMatrix, options: NcfOptions, run
       },
     }),
   });
-  return { ...scorer, network, report, toOnnx: () => exported(network, options) };
+  return {
+    ...scorer,
+    network,
+    report,
+    toOnnx: () => exported(network, options, { [SCORE_OUTPUT]: network.score }),
+    toCatalogueOnnx: () => exported(network, options, { [SCORES_OUTPUT]: network.catalogueLogits }),
+  };
 }
 
 /** A model without a deep part as inner products, in the order of its probabilities. */
@@ -111,9 +120,13 @@ export function factorVectors({ network: { factorPart, deepPart } }: NcfModel): 
   return vectorModel(dim, weighted, items.data);
 }
 
-function exported({ graph, score }: NcfNetwork, { featureSchemaHash }: NcfOptions): Uint8Array {
+function exported(
+  { graph }: NcfNetwork,
+  { featureSchemaHash }: NcfOptions,
+  outputs: Readonly<Record<string, Value>>,
+): Uint8Array {
   const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
-  return toBytes(graph, { outputs: { [SCORE_OUTPUT]: score }, parameters: 'initialisers', metadata });
+  return toBytes(graph, { outputs, parameters: 'initialisers', metadata });
 }
 
 /** Scores by the network's parameters as they are at the call. */

@@ -34,6 +34,11 @@ export class Query {
     }
   }
 
+  /** Empty: nobody known. */
+  get userId(): string {
+    return this.#user?.id ?? '';
+  }
+
   /** Milliseconds since the Unix epoch. */
   get timeMs(): number {
     return this.#timeMs;

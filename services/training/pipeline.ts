@@ -46,12 +46,16 @@ export async function train(configured: Configured): Promise<Manifest> {
 }
 
 /** Settings of every configured source, chosen on each user's last pair of the training part. */
-async function chosenSettings({ config, progress }: Configured, holdout: Holdout): Promise<ChosenSettings> {
+async function chosenSettings(
+  { data, config, progress }: Configured,
+  holdout: Holdout,
+): Promise<ChosenSettings> {
+  const run = { config, progress, users: data.users };
   const trials = config.tuning.enabled ? new Trials(holdout, config) : undefined;
   const chosen: Record<string, Settings> = {};
   for (const [i, source] of config.candidates.entries()) {
     progress('choosing settings', i, config.candidates.length);
-    chosen[source] = await LEARNERS[source].choose({ config, progress }, trials);
+    chosen[source] = await LEARNERS[source].choose(run, trials);
   }
   progress('choosing settings', config.candidates.length, config.candidates.length);
   return chosen;
@@ -64,5 +68,9 @@ function learn(
   never: PairSet,
 ): Promise<Parts> {
   const counters = countersWithout(data, never);
-  return learntParts({ matrix, counters, catalogue: data.catalogue, nowMs }, chosen, { config, progress });
+  return learntParts({ matrix, counters, catalogue: data.catalogue, nowMs }, chosen, {
+    config,
+    progress,
+    users: data.users,
+  });
 }

@@ -50,7 +50,11 @@ export async function rankerExamples(
   const { targets, validating, unlearnt } = planned(training, holdout, random);
   const counters = countersWithout(data, unlearnt);
   const matrix = withoutPairs(holdout.train, unlearnt);
-  const parts = await learntParts({ matrix, counters, catalogue, nowMs }, chosen, { config, progress });
+  const parts = await learntParts({ matrix, counters, catalogue, nowMs }, chosen, {
+    config,
+    progress,
+    users: data.users,
+  });
   const home = await mkdtemp(join(tmpdir(), 'millrace-train-'));
   try {
     const store = new BundleStore(join(home, 'bundles'));

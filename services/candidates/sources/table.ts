@@ -4,6 +4,7 @@ import { openBm25 } from './bm25.ts';
 import { openFresh } from './fresh.ts';
 import { openNeighbours } from './neighbours.ts';
 import { openPopularity } from './popularity.ts';
+import { openScores } from './scores.ts';
 import type { Source, SourceContext, SourceKind } from './source.ts';
 import { openVectors } from './vectors.ts';
 
@@ -11,6 +12,7 @@ import { openVectors } from './vectors.ts';
 export const SOURCES: Readonly<Record<string, SourceKind>> = {
   ...learnt(sourcesBy('vectors'), openVectors),
   ...learnt(sourcesBy('neighbours'), openNeighbours),
+  ...learnt(sourcesBy('scores'), openScores),
   bm25: { personal: true, open: openBm25 },
   popularity: { personal: false, open: openPopularity },
   fresh: { personal: false, open: openFresh },

@@ -50,7 +50,7 @@ export function familyLearner(source: LearntSource) {
   });
 }
 
-function fitRunOf(source: LearntSource, { config, progress }: LearnRun): FitRun {
+export function fitRunOf(source: LearntSource, { config, progress }: LearnRun): FitRun {
   return {
     seed: config.seed,
     threads: config.threads,

@@ -9,6 +9,8 @@ import type { Trials } from '../trials.ts';
 export interface LearnRun {
   readonly config: TrainConfig;
   readonly progress: Progress;
+  /** Ids of the matrices' rows. */
+  readonly users: readonly string[];
 }
 
 /** How the model behind one source is learnt. */

@@ -4,6 +4,7 @@ import { familyLearner } from './family.ts';
 import { ialsLearner } from './ials.ts';
 import { itemToItemLearner } from './item-to-item.ts';
 import type { Learner } from './learner.ts';
+import { scoresLearner } from './scores.ts';
 
 /** How each learnt source is learnt. */
 export const LEARNERS: Readonly<Record<LearntSource, Learner>> = {
@@ -12,4 +13,8 @@ export const LEARNERS: Readonly<Record<LearntSource, Learner>> = {
   ease: easeLearner,
   bprmf: familyLearner('bprmf'),
   lightgcn: familyLearner('lightgcn'),
+  gmf: familyLearner('gmf'),
+  twotower: familyLearner('twotower'),
+  mlp: scoresLearner('mlp'),
+  neumf: scoresLearner('neumf'),
 };
