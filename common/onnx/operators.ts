@@ -83,6 +83,14 @@ export function abs(x: Value, name?: string): Value {
   return unary('Abs', x, name);
 }
 
+/** Clamped to [`low`, `high`]. Of inputs only: it has no gradient rule. */
+export function clip(x: Value, low: number, high: number, name?: string): Value {
+  const { graph } = x;
+  const node = graph.nodeName('Clip', name);
+  const inputs = [float(node, x), graph.scalar(low), graph.scalar(high)];
+  return graph.node('Clip', node, inputs, { type: 'float32', shape: x.shape });
+}
+
 /** −1, 0 or 1; its gradient is 0. */
 export function sign(x: Value, name?: string): Value {
   return unary('Sign', x, name);
