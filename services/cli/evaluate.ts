@@ -7,10 +7,10 @@ import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
-import { trainSchema } from '../training/config.ts';
+import { splitName, trainSchema } from '../training/config.ts';
 import { readLog } from '../training/dataset/from-log.ts';
 import { CUT_OFF, type Measured } from '../training/evaluation.ts';
-import { holdOut, splitName } from '../training/holdout.ts';
+import { holdOut } from '../training/holdout.ts';
 import type { Progress } from '../training/progress.ts';
 import { compared, comparisonLine, pairOf } from './comparison.ts';
 import { metricsTable } from './metrics-table.ts';
@@ -30,7 +30,7 @@ const K_MAX = 500;
 /** `millrace evaluate`. */
 export function evaluateCommand(): Command {
   return new Command('evaluate')
-    .description('measure each source and the whole cascade on held-out events')
+    .description('measure each source and the whole cascade on the events that the bundle held out')
     .option('--bundle <version>', 'the bundle whose holdout bundle is measured (default: the champion)')
     .option('--k <number>', 'length of the lists that are measured', lengthOf, CUT_OFF)
     .option('--compare <models...>', "two models to be told apart: paired tests of their users' NDCG")

@@ -125,7 +125,7 @@ describe('trainAndPublish', () => {
       });
       const { version, metrics } = await trainAndPublish(environment, config, () => {}, 'none');
       const { split, models } = await evaluate(environment, { bundle: version });
-      expect(split).toBe('time 0.2');
+      expect(split).toBe('time:0.2');
       expect(metricsOf(models)).toEqual(metrics);
       const { cascade } = metrics;
       expect(cascade['recall@10']).toBeLessThan(cascade['hr@10']);

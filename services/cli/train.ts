@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command, Option } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { systemClock } from '../../common/clock.ts';
@@ -10,7 +10,7 @@ import { MillraceError } from '../../common/errors.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { openChampion } from '../training/champion.ts';
-import { RANKERS, type TrainConfig, trainSchema } from '../training/config.ts';
+import { RANKERS, type SplitConfig, splitNamed, type TrainConfig, trainSchema } from '../training/config.ts';
 import { readLog } from '../training/dataset/from-log.ts';
 import { readImpressions } from '../training/dataset/impressions.ts';
 import { train } from '../training/pipeline.ts';
@@ -23,6 +23,7 @@ interface Flags {
   readonly ranker?: TrainConfig['ranker']['model'];
   readonly candidates?: string;
   readonly seed?: string;
+  readonly split?: SplitConfig;
   readonly as: 'champion' | 'challenger' | 'none';
   readonly publish: boolean;
 }
@@ -36,6 +37,11 @@ export function trainCommand(): Command {
     .addOption(new Option('--ranker <model>', 'the ranker to train').choices(['auto', ...RANKERS]))
     .option('--candidates <models>', 'candidate models to train, comma-separated, as ials,item_to_item,ease')
     .option('--seed <number>', 'seed of everything random')
+    .option(
+      '--split <split>',
+      'what is held out to measure by: leave-one-out, ratio:0.2, time:0.1, time:2024-05-01',
+      splitOf,
+    )
     .addOption(
       new Option('--as <place>', 'what the bundle becomes')
         .choices(['champion', 'challenger', 'none'])
@@ -43,6 +49,13 @@ export function trainCommand(): Command {
     )
     .option('--no-publish', 'train and measure, and keep nothing')
     .action(runTrain);
+}
+
+function splitOf(text: string): SplitConfig {
+  const split = splitNamed(text);
+  if (split === undefined)
+    throw new InvalidArgumentError('expected leave-one-out, ratio:SHARE, time:SHARE or time:INSTANT');
+  return split;
 }
 
 async function runTrain(flags: Flags): Promise<void> {
@@ -64,12 +77,13 @@ async function runTrain(flags: Flags): Promise<void> {
 }
 
 /** The configuration under what the command line says. CONFIG_INVALID names the option that does not fit. */
-function overlaid(configured: TrainConfig, { candidates, ranker, seed }: Flags): TrainConfig {
+function overlaid(configured: TrainConfig, { candidates, ranker, seed, split }: Flags): TrainConfig {
   const parsed = trainSchema.safeParse({
     ...configured,
     ...(candidates !== undefined && { candidates: candidates.split(',') }),
     ...(seed !== undefined && { seed: Number(seed) }),
     ranker: { ...configured.ranker, ...(ranker !== undefined && { model: ranker }) },
+    evaluation: { ...configured.evaluation, ...(split !== undefined && { split }) },
   });
   if (parsed.success) return parsed.data;
   const { path, message } = parsed.error.issues[0];

@@ -27,6 +27,19 @@ const splitSchema = z.union([
 ]);
 export type SplitConfig = z.output<typeof splitSchema>;
 
+/** The split that `splitName` writes; undefined where there is none such. */
+export function splitNamed(text: string): SplitConfig | undefined {
+  const [, kind, value] = /^(ratio|time):(.+)$/.exec(text) ?? [];
+  const number = Number(value);
+  const split = kind === undefined ? text : { [kind]: Number.isNaN(number) ? value : number };
+  return splitSchema.safeParse(split).data;
+}
+
+/** As `leave-one-out`, `ratio:0.2`, `time:0.1` or `time:2024-05-01`. */
+export function splitName(split: SplitConfig): string {
+  return typeof split === 'string' ? split : Object.entries(split).flat().join(':');
+}
+
 export const trainSchema = z.strictObject({
   seed: z.number().int().default(1),
   /** Threads that learning may use. */

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { logOf } from '../../test/support/tiny-log.ts';
-import { trainSchema } from './config.ts';
-import { holdOut, splitName, trialsOf } from './holdout.ts';
+import { splitName, splitNamed, trainSchema } from './config.ts';
+import { holdOut, trialsOf } from './holdout.ts';
 import { countersWithout } from './replay.ts';
 
 const { ACTION_VIEW: VIEW, ACTION_IMPRESSION: SHOWN } = Action;
@@ -50,7 +50,7 @@ describe('holdOut', () => {
       { userId: 'u0', timeMs: 5, relevant: [3, 1], history: [0, 2] },
       { userId: 'u1', timeMs: 6, relevant: [6], history: [4, 5] },
     ]);
-    expect(splitName(holdout.split)).toBe('ratio 0.5');
+    expect(splitName(holdout.split)).toBe('ratio:0.5');
   });
 
   it('by time leaves out all from the cut on, of positives and of everything else', () => {
@@ -93,5 +93,18 @@ describe('holdOut', () => {
     { ratio: 0.1, time: 0.1 },
   ])('refuses %j', (split) => {
     expect(trainSchema.safeParse({ evaluation: { split } }).success).toBe(false);
+  });
+
+  it('has a name that can be read back', () => {
+    for (const split of [
+      'leave-one-out',
+      { ratio: 0.2 },
+      { time: 0.1 },
+      { time: '2024-05-01T10:00:00Z' },
+    ] as const)
+      expect(splitNamed(splitName(split))).toEqual(split);
+    expect(splitName({ time: '2024-05-01' })).toBe('time:2024-05-01');
+    for (const text of ['random', 'ratio', 'ratio:2', 'ratio:x', 'time:0', 'leave-one-out:1'])
+      expect(splitNamed(text), text).toBeUndefined();
   });
 });

@@ -47,11 +47,6 @@ export function holdOut(data: LogData, config: TrainConfig): Holdout {
   return { split, full, train, test: drawn(known, usersMax, random).flat(), testPairs };
 }
 
-/** As `leave-one-out`, `ratio 0.2` or `time 2024-05-01`. */
-export function splitName(split: SplitConfig): string {
-  return typeof split === 'string' ? split : Object.entries(split).flat().join(' ');
-}
-
 /** One trial for each user measured, at the time of the first pair held out. */
 export function trialsOf({ users }: LogData, { test, train }: Holdout): Trial[] {
   return groupedByUser(test).map((pairs) => {
