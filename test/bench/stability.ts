@@ -14,8 +14,6 @@ const LAMBDAS: Readonly<Record<Distance, readonly number[]>> = {
   'cross-entropy': [0, 0.5, 1, 1.5, 3],
   'squared-error': [0, 2, 4, 8, 16],
 };
-/** Of lambda = 0's churn, on the validation part. */
-const CHURN_REDUCTION_MIN = 1 / 3;
 /** Between the seeds of a student and its teacher. */
 const TEACHER_SEED = 1_000;
 
@@ -182,21 +180,15 @@ function figuresOf({ validation, test }: Outcome): Record<string, unknown> {
 }
 
 /**
- * Index of the lambda that ranks the validation part best among those that lower its churn enough; if none does, of the one that
- * lowers it most. The first outcome is lambda = 0's.
+ * Index of the lambda of least churn on the validation part among those that rank it no worse than lambda = 0, whose outcome is the
+ * first; if none does, of the one that ranks it best. What the test part may lose beyond that is left as room for noise.
  */
-function choose(outcomes: readonly Outcome[]): number {
-  const base = outcomes[0].validation['churn@10'];
-  const most = (1 - CHURN_REDUCTION_MIN) * base;
-  let best = 0;
-  let [bestEnough, bestMerit] = [false, Number.NEGATIVE_INFINITY];
-  outcomes.forEach(({ validation }, i) => {
-    const enough = validation['churn@10'] <= most;
-    const merit = enough ? validation['ndcg@10'] : -validation['churn@10'];
-    if (i === 0 || (bestEnough && !enough) || (bestEnough === enough && merit <= bestMerit)) return;
-    [best, bestEnough, bestMerit] = [i, enough, merit];
-  });
-  return best;
+function choose([free, ...held]: readonly Outcome[]): number {
+  const base = free.validation['ndcg@10'];
+  const harmless = held.filter(({ validation }) => validation['ndcg@10'] >= base);
+  const least = (name: 'churn@10' | 'ndcg@10', sign: number, among: readonly Outcome[]): Outcome =>
+    among.reduce((best, o) => (sign * o.validation[name] < sign * best.validation[name] ? o : best));
+  return 1 + held.indexOf(harmless.length > 0 ? least('churn@10', 1, harmless) : least('ndcg@10', -1, held));
 }
 
 function summary(
