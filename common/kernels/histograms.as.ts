@@ -4,7 +4,8 @@ const HISTOGRAM_BYTES: usize = 4096;
 /**
  * Histograms of `count` rows over four features at a time: the bin of feature 4 g + j of a row is byte j of the little-endian word
  * bins[g · stride + row]. Adds `terms[i]`, four int32, to that bin of row `rows[i]` in `out`, [4 · groups, 256] of four int32,
- * which need not be clear before. A task is a group of four features.
+ * which need not be clear before, and subtracts the outcome from `whole`, of the same shape, unless that is 0. A task is a group
+ * of four features.
  */
 export function histograms(
   bins: usize,
@@ -14,6 +15,7 @@ export function histograms(
   count: usize,
   terms: usize,
   out: usize,
+  whole: usize,
   counter: usize,
 ): void {
   const end = rows + (count << 2);
@@ -39,5 +41,9 @@ export function histograms(
       const atD = d + ((word >> 20) & 0xff0);
       v128.store(atD, i32x4.add(v128.load(atD), v));
     }
+    if (whole === 0) continue;
+    let rest = whole + group * HISTOGRAM_BYTES * 4;
+    for (let at = a; at < d + HISTOGRAM_BYTES; at += 16, rest += 16)
+      v128.store(rest, i32x4.sub(v128.load(rest), v128.load(at)));
   }
 }

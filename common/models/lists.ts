@@ -1,17 +1,15 @@
 import type { Random } from '../random.ts';
 import type { GroupedExamples } from './grouped-examples.ts';
 
-/** Groups as padded lists, for losses that compare the rows of a group. */
+/** Lists of equal length, padded: which row is where. */
 export interface PaddedLists {
   readonly lists: number;
-  /** Rows of a list. */
   readonly length: number;
-  /** `lists` × `length` × width: 0 in the padding. */
-  readonly features: Float32Array;
-  /** `lists` × `length`: grades; and 1 for a row, 0 for padding. */
-  readonly labels: Float32Array;
-  readonly mask: Float32Array;
+  /** `lists` × `length`: rows, `PADDING` behind them. */
+  readonly rows: Uint32Array;
 }
+
+export const PADDING = 0xffffffff;
 
 /** The groups that have rows of different grades: the others say nothing about order. */
 export function tellingGroups({ labels, groups }: Pick<GroupedExamples, 'labels' | 'groups'>): Uint32Array {
@@ -22,35 +20,27 @@ export function tellingGroups({ labels, groups }: Pick<GroupedExamples, 'labels'
   });
 }
 
+/** The length that nine in ten of the `wanted` groups do not exceed, at most `lengthMax`. */
+export function usualLength(groups: Uint32Array, wanted: Uint32Array, lengthMax: number): number {
+  const lengths = wanted.map((group) => groups[group + 1] - groups[group]).sort();
+  return Math.min(lengthMax, lengths[Math.ceil(0.9 * lengths.length) - 1]);
+}
+
 /**
- * Lists of at most `lengthMax` rows, one for each of `wanted` groups. A longer group gives a random draw: of its relevant rows up
- * to half a list, and of the others the rest.
+ * A list for each of `wanted` groups: its rows, or of a longer one a random draw, of its relevant rows up to half a list and of
+ * the others the rest.
  */
 export function padLists(
-  { width, features, labels, groups }: GroupedExamples,
+  { labels, groups }: Pick<GroupedExamples, 'labels' | 'groups'>,
   wanted: Uint32Array,
-  lengthMax: number,
+  length: number,
   random: Random,
 ): PaddedLists {
-  let longest = 1;
-  for (const group of wanted) longest = Math.max(longest, groups[group + 1] - groups[group]);
-  const length = Math.min(longest, lengthMax);
-  const lists = {
-    lists: wanted.length,
-    length,
-    features: new Float32Array(wanted.length * length * width),
-    labels: new Float32Array(wanted.length * length),
-    mask: new Float32Array(wanted.length * length),
-  };
+  const rows = new Uint32Array(wanted.length * length).fill(PADDING);
   wanted.forEach((group, list) => {
-    let to = list * length;
-    for (const row of rowsOf(labels, groups[group], groups[group + 1], length, random)) {
-      lists.features.set(features.subarray(row * width, (row + 1) * width), to * width);
-      lists.labels[to] = labels[row];
-      lists.mask[to++] = 1;
-    }
+    rows.set(rowsOf(labels, groups[group], groups[group + 1], length, random), list * length);
   });
-  return lists;
+  return { lists: wanted.length, length, rows };
 }
 
 function rowsOf(

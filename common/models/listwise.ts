@@ -1,12 +1,13 @@
+import type { Column, Values } from '../onnx/batches.ts';
 import { toBytes } from '../onnx/encode.ts';
-import { Graph } from '../onnx/graph.ts';
+import { Graph, type Value } from '../onnx/graph.ts';
 import { type Groups, listNet, rankNet } from '../onnx/losses.ts';
 import { reshape } from '../onnx/operators.ts';
 import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT, Scorer } from '../onnx/scorer.ts';
 import { type Epoch, type TrainReport, train } from '../onnx/train.ts';
 import { Random } from '../random.ts';
 import type { GroupedExamples } from './grouped-examples.ts';
-import { padLists, tellingGroups } from './lists.ts';
+import { PADDING, type PaddedLists, padLists, tellingGroups, usualLength } from './lists.ts';
 import { type DenseLayer, denseLayers } from './pointwise.ts';
 import { fitStandardiser, type Standardiser, standardise } from './standardiser.ts';
 
@@ -70,19 +71,18 @@ export async function fitListwise(
   if (telling.length === 0) throw new Error('no group has rows of different grades');
   const standardiser = fitStandardiser(examples.features, width);
   const random = new Random(options.seed);
-  const drawn = () => padLists(examples, telling, LIST_LENGTH_MAX, random);
-  const first = drawn();
+  const length = usualLength(examples.groups, telling, LIST_LENGTH_MAX);
   const graph = new Graph();
-  const lists = graph.input('lists', ['G', first.length, width]);
-  const labels = graph.input('labels', ['G', first.length]);
-  const mask = graph.input('mask', ['G', first.length]);
+  const lists = graph.input('lists', ['G', length, width]);
+  const labels = graph.input('labels', ['G', length]);
+  const mask = graph.input('mask', ['G', length]);
   const features = reshape(lists, ['N', width], FEATURES_INPUT);
   const { logits, layers } = denseLayers(
     standardise(graph, features, standardiser),
     [...hidden, 1],
     options.seed,
   );
-  const groups: Groups = { scores: reshape(logits, ['G', first.length]), labels, mask };
+  const groups: Groups = { scores: reshape(logits, ['G', length]), labels, mask };
   const output = loss === 'ranknet' ? rankNet(groups) : listNet(groups);
   const serving = () => {
     const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
@@ -92,17 +92,45 @@ export async function fitListwise(
   const report = await train(
     output,
     graph.parameters,
-    (epoch) => {
-      const { features: data, labels: grades, mask: present } = epoch === 1 ? first : drawn();
-      return [
-        { input: lists, data },
-        { input: labels, data: grades },
-        { input: mask, data: present },
-      ];
-    },
+    () => listColumns(padLists(examples, telling, length, random), examples, { lists, labels, mask }),
     { ...training, schedule: 'cosine', ...(validation && { validation: served(serving, validation) }) },
   );
   return { standardiser, layers, onnx: serving(), report };
+}
+
+/** What feeds the inputs, a list a row, made when a batch needs it. */
+function listColumns(
+  padded: PaddedLists,
+  { features, labels, width }: GroupedExamples,
+  inputs: { readonly lists: Value; readonly labels: Value; readonly mask: Value },
+): Column[] {
+  const { length, rows } = padded;
+  /** Writes `write(row, at)` for every row of some lists, 0 for padding. */
+  const column = (input: Value, size: number, write: (row: number, at: number, into: Values) => void) => ({
+    input,
+    rows: padded.lists,
+    compute(lists: Uint32Array, into: Values): void {
+      into.fill(0);
+      for (let i = 0, at = 0; i < lists.length; i++) {
+        for (let j = 0; j < length; j++, at += size) {
+          const row = rows[lists[i] * length + j];
+          if (row !== PADDING) write(row, at, into);
+        }
+      }
+    },
+  });
+  return [
+    column(inputs.lists, width, (row, at, into) => {
+      const start = row * width;
+      for (let i = 0; i < width; i++) into[at + i] = features[start + i];
+    }),
+    column(inputs.labels, 1, (row, at, into) => {
+      into[at] = labels[row];
+    }),
+    column(inputs.mask, 1, (_, at, into) => {
+      into[at] = 1;
+    }),
+  ];
 }
 
 /** Measures the serving graph. */

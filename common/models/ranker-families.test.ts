@@ -4,7 +4,7 @@ import { Scorer } from '../onnx/scorer.ts';
 import { Random } from '../random.ts';
 import type { GroupedExamples } from './grouped-examples.ts';
 import { fitLinear } from './linear.ts';
-import { padLists, tellingGroups } from './lists.ts';
+import { PADDING, padLists, tellingGroups, usualLength } from './lists.ts';
 import { fitListwise } from './listwise.ts';
 import { referenceLogits } from './pointwise-reference.ts';
 import { rankingWorld } from './ranker.test-world.ts';
@@ -35,7 +35,7 @@ const run = {
 describe('every ranker', () => {
   it.each(RANKER_NAMES)('learns graded groups with missing values: %s', async (name) => {
     const family = RANKER_FAMILIES[name];
-    const first = { ...family, grid: family.grid.slice(0, 1) };
+    const first = { ...family, grid: () => family.grid(train).slice(0, 1) };
     const { onnx, merits } = await chooseRanker(first, train, run);
     expect(merits).toEqual([run.validation.metric(await scores(onnx, valid.features))]);
     const random = new Random(5);
@@ -46,7 +46,7 @@ describe('every ranker', () => {
   it('is chosen by the validation part, the first of the grid without one', async () => {
     const tried: number[] = [];
     const family: RankerFamily = {
-      grid: [{ l2: 1e6 }, { l2: 0.01 }, { l2: 1e5 }],
+      grid: () => [{ l2: 1e6 }, { l2: 0.01 }, { l2: 1e5 }],
       fit: (examples, settings) => {
         tried.push(settings.l2 as number);
         return fitLinear(examples, { l2: settings.l2 as number }).onnx;
@@ -121,36 +121,33 @@ describe('padded lists', () => {
   it('leave out groups of one grade and hold the others whole where they fit', () => {
     const groups = tellingGroups(train);
     expect(groups).not.toContain(39);
-    const { lists, length, features, labels, mask } = padLists(train, groups, 100, new Random(1));
-    expect(lists).toBe(groups.length);
+    const { lists, length, rows } = padLists(train, groups, 100, new Random(1));
+    expect([lists, length]).toEqual([groups.length, 100]);
     groups.forEach((group, list) => {
-      const rows = train.groups[group + 1] - train.groups[group];
-      const expected = train.labels.slice(train.groups[group], train.groups[group + 1]);
-      expect(mask.subarray(list * length, (list + 1) * length).reduce((sum, one) => sum + one, 0)).toBe(rows);
-      expect(labels.slice(list * length, list * length + rows)).toEqual(expected);
-      expect(features[list * length * 5]).toBe(train.features[train.groups[group] * 5]);
+      const own = Array.from(rows.subarray(list * 100, (list + 1) * 100)).filter((row) => row !== PADDING);
+      const [start, end] = [train.groups[group], train.groups[group + 1]];
+      expect(own).toEqual(Array.from({ length: end - start }, (_, i) => start + i));
     });
   });
 
+  it('are as long as nine in ten groups', () => {
+    const groups = Uint32Array.from({ length: 21 }, (_, i) => (i * (i + 1)) / 2);
+    const all = Uint32Array.from({ length: 20 }, (_, i) => i);
+    expect([usualLength(groups, all, 99), usualLength(groups, all, 7)]).toEqual([18, 7]);
+  });
+
   it('draw from longer groups, of relevant rows at most half a list where others can fill it', () => {
-    const rows = 50;
     const long = {
-      rows,
-      width: 1,
-      features: Float32Array.from({ length: rows }, (_, row) => row),
-      labels: Float32Array.from({ length: rows }, (_, row) => (row < 8 ? 1 : 0)),
-      groups: Uint32Array.of(0, rows),
+      labels: Float32Array.from({ length: 50 }, (_, row) => (row < 8 ? 1 : 0)),
+      groups: Uint32Array.of(0, 50),
     };
     const random = new Random(2);
-    const drawn = [0, 1].map(() => padLists(long, Uint32Array.of(0), 10, random));
-    for (const { length, features, labels, mask } of drawn) {
-      expect([length, mask.every((one) => one === 1)]).toEqual([10, true]);
-      expect(new Set(features).size).toBe(10);
-      expect(labels.filter((grade) => grade > 0).length).toBe(5);
-      labels.forEach((grade, i) => {
-        expect(grade).toBe(long.labels[features[i]]);
-      });
+    const drawn = [0, 1].map(() => padLists(long, Uint32Array.of(0), 10, random).rows);
+    for (const rows of drawn) {
+      expect(new Set(rows).size).toBe(10);
+      expect(rows.filter((row) => row < 8).length).toBe(5);
+      expect(Math.max(...rows)).toBeLessThan(50);
     }
-    expect(drawn[0].features).not.toEqual(drawn[1].features);
+    expect(drawn[0]).not.toEqual(drawn[1]);
   });
 });

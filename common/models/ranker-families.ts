@@ -27,8 +27,8 @@ export interface RankerValidation {
 
 /** A kind of ranker with the settings that are worth trying on a data set. */
 export interface RankerFamily<S = RankerSettings> {
-  /** Settings to choose from by the validation part, the default first. */
-  readonly grid: readonly S[];
+  /** Settings to choose from by the validation part, the default first; fewer where the data is large. */
+  grid(examples: Pick<GroupedExamples, 'rows' | 'width'>): readonly S[];
   /**
    * The serving graph: `features` float32 [N, width], NaN = missing → `score` float32 [N]. Scores of the rows of one group
    * compare; they mean more where the model says so.
@@ -44,7 +44,7 @@ export type RankerName = (typeof RANKER_NAMES)[number];
 /** Every ranker by the name that configuration and benchmarks know it by. */
 export const RANKER_FAMILIES: Readonly<Record<RankerName, RankerFamily>> = {
   linear: typed({
-    grid: [0.01, 1e-4, 0.001, 0.1, 1].map((l2) => ({ l2 })),
+    grid: () => [0.01, 1e-3, 0.1, 1].map((l2) => ({ l2 })),
     fit: (examples, settings, run) => fitLinear(examples, { ...settings, ...hashed(run) }).onnx,
   }),
   logistic: pointwise(
@@ -61,13 +61,10 @@ export const RANKER_FAMILIES: Readonly<Record<RankerName, RankerFamily>> = {
   ranknet: listwise('ranknet'),
   listnet: listwise('listnet'),
   lambdamart: typed({
-    grid: [
-      { leaves: 7, minRows: 100, l2: 10, featureFraction: 0.3, groupFraction: 0.7, members: 5 },
-      { leaves: 31, minRows: 20, l2: 0, featureFraction: 1, groupFraction: 1, members: 1 },
-    ],
+    grid: lambdaMartGrid,
     fit: (examples, settings, run) => {
       const { onProgress, validation, ...rest } = run;
-      const options = { ...lambdaMartDefaults, trees: 500, learningRate: 0.05, ...settings, ...rest };
+      const options = { ...settings, ...rest };
       return fitLambdaMart(examples, {
         ...options,
         ...(onProgress && { onProgress: (trees: number) => onProgress(trees, options.trees) }),
@@ -76,6 +73,26 @@ export const RANKER_FAMILIES: Readonly<Record<RankerName, RankerFamily>> = {
     },
   }),
 };
+
+/** Cells of a feature matrix up to which all settings are tried, and up to which a model may have several members. */
+const SMALL_CELLS = 5e6;
+const MEDIUM_CELLS = 3e7;
+
+function lambdaMartGrid({ rows, width }: { rows: number; width: number }) {
+  const deep = { ...lambdaMartDefaults, trees: 500, learningRate: 0.05 };
+  const drawn = {
+    ...deep,
+    ...{ leaves: 7, minRows: 100, l2: 10, featureFraction: 0.3, groupFraction: 0.7, members: 5 },
+  };
+  if (rows * width > MEDIUM_CELLS) return [{ ...deep, trees: 300, learningRate: 0.1 }];
+  if (rows * width > SMALL_CELLS) return [deep, { ...drawn, members: 2 }];
+  return [
+    drawn,
+    { ...drawn, leaves: 15, minRows: 50, l2: 1, featureFraction: 0.5, groupFraction: 0.8 },
+    { ...drawn, leaves: 31, minRows: 20, l2: 1 },
+    deep,
+  ];
+}
 
 /** A family whose settings have a type of their own. */
 function typed<S extends RankerSettings>(family: RankerFamily<S>): RankerFamily {
@@ -111,7 +128,7 @@ function pointwise<S extends { readonly epochs: number }>(
   learn: (examples: GroupedExamples, options: S) => Promise<{ readonly onnx: Uint8Array }>,
 ): RankerFamily {
   return typed({
-    grid: grid as readonly (S & RankerSettings)[],
+    grid: () => grid as readonly (S & RankerSettings)[],
     fit: async (examples, settings, run) => {
       const shared = networkRun(run, settings.epochs);
       const validation = run.validation && {
@@ -125,7 +142,7 @@ function pointwise<S extends { readonly epochs: number }>(
 function listwise(loss: 'ranknet' | 'listnet'): RankerFamily {
   const base = { epochs: 30, batchSize: 32, learningRate: 0.002 };
   return typed({
-    grid: [
+    grid: () => [
       { ...base, hidden: [32], l2: 1e-3 },
       { ...base, hidden: [], learningRate: 0.01, l2: 1e-3 },
     ],
@@ -148,7 +165,7 @@ export async function chooseRanker(
   run: RankerRun,
 ): Promise<ChosenRanker> {
   const { validation } = run;
-  const { grid } = family;
+  const grid = family.grid(examples);
   let best = { onnx: await family.fit(examples, grid[0], run), settings: grid[0] };
   if (validation === undefined) return { ...best, merits: [] };
   const merits = [await meritOf(best.onnx, validation)];

@@ -73,7 +73,8 @@ function filesOf(values: string[] | undefined, option: string): string[] {
     .filter((file) => file !== '');
 }
 
-async function readParts(
+/** Reads the parts; the last `last` groups of the training files validate unless that is 0. UsageError names a bad line. */
+export async function readParts(
   files: { train: string[]; valid: string[]; test: string[] },
   group: boolean,
   last: number,
@@ -110,7 +111,8 @@ function groupsOf(examples: GroupedExamples, from: number, to: number): GroupedE
   };
 }
 
-async function measureRanker(
+/** Fits and measures a ranker on the test part. */
+export async function measureRanker(
   name: RankerName,
   { train, valid, test }: RankingParts,
   noRelevant: number,
@@ -133,7 +135,12 @@ async function measureRanker(
   return { ...figures, map: measure.averagePrecision(scores), settings, validation: merits };
 }
 
-function ranking({ labels, groups }: GroupedExamples, cutOffs: number[], noRelevant: number): GroupedRanking {
+/** Measures as the benchmark does. */
+export function ranking(
+  { labels, groups }: GroupedExamples,
+  cutOffs: number[],
+  noRelevant: number,
+): GroupedRanking {
   const options: GroupedRankingOptions = { cutOffs, gain: 'exponential', noRelevant, ties: 'pessimistic' };
   return new GroupedRanking(labels, groups, options);
 }

@@ -2,11 +2,12 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Bench, oneOf, parsed, UsageError, wholeNumber } from './bench.ts';
 import { ialsPeer } from './peers/ials.ts';
+import { lambdaMartPeer } from './peers/lambdamart.ts';
 import type { Peer } from './peers/peer.ts';
 import { missing } from './peers/python.ts';
 import { eachInItsProcess, measured } from './report.ts';
 
-const PEERS: Readonly<Record<string, Peer>> = { ials: ialsPeer };
+const PEERS: Readonly<Record<string, Peer>> = { ials: ialsPeer, lambdamart: lambdaMartPeer };
 const SEED = 1;
 
 /** Fitting time of models of ours as a multiple of the time that others' implementations take. */

@@ -31,30 +31,31 @@ const INSERTION_ROWS_MAX = 256;
  * `lambdarank`. One per score vector: it remembers the order, which changes little from step to step.
  */
 export class LambdaGradients {
-  readonly #labels: Float32Array;
   readonly #groups: Uint32Array;
-  readonly #weights: Float32Array | undefined;
   readonly #options: LambdaOptions;
   readonly #gains: Float64Array;
   readonly #inverseIdeals: Float64Array;
   readonly #discounts: Float64Array;
   /** Rows of each group by descending score. */
   readonly #order: Uint32Array;
+  /** Of one group, by rank: scores, gains, and sums of derivatives. */
+  readonly #ranked: Float64Array;
+  readonly #rankedGains: Float64Array;
+  readonly #gradients: Float64Array;
+  readonly #hessians: Float64Array;
 
-  /** `weights`: one a row; a group's is that of its first row. */
-  constructor(
-    { labels, groups, weights }: { labels: Float32Array; groups: Uint32Array; weights?: Float32Array },
-    options: LambdaOptions,
-  ) {
-    this.#labels = labels;
+  constructor({ labels, groups }: { labels: Float32Array; groups: Uint32Array }, options: LambdaOptions) {
     this.#groups = groups;
-    this.#weights = weights;
     this.#options = options;
     this.#gains = Float64Array.from(labels, (grade) => 2 ** grade - 1);
     this.#order = Uint32Array.from({ length: labels.length }, (_, row) => row);
     let longest = 0;
     for (let group = 0; group + 1 < groups.length; group++)
       longest = Math.max(longest, groups[group + 1] - groups[group]);
+    [this.#ranked, this.#rankedGains, this.#gradients, this.#hessians] = Array.from(
+      { length: 4 },
+      () => new Float64Array(longest),
+    );
     this.#discounts = Float64Array.from({ length: longest }, (_, rank) => 1 / Math.log2(rank + 2));
     this.#inverseIdeals = Float64Array.from({ length: groups.length - 1 }, (_, group) => {
       const best = this.#gains
@@ -98,40 +99,51 @@ export class LambdaGradients {
   }
 
   #addPairs(scores: Float64Array, group: number, derivatives: Float32Array): void {
-    const [labels, gains, discounts, order] = [this.#labels, this.#gains, this.#discounts, this.#order];
-    const start = this.#groups[group];
-    const end = this.#groups[group + 1];
     const { normalise, truncation } = this.#options;
-    const distant = normalise && scores[order[start]] !== scores[order[end - 1]];
-    const inverseIdeal = this.#inverseIdeals[group];
-    const firstEnd = Math.min(end - 1, start + truncation);
-    let total = 0;
-    for (let i = start; i < firstEnd; i++) {
-      const a = order[i];
-      let gradientA = 0;
-      let hessianA = 0;
-      for (let j = i + 1; j < end; j++) {
-        const b = order[j];
-        if (labels[a] === labels[b]) continue;
-        const sign = labels[a] > labels[b] ? 1 : -1;
-        const margin = sign * (scores[a] - scores[b]);
-        const discount = discounts[i - start] - discounts[j - start];
-        let weight = Math.abs(gains[a] - gains[b]) * discount * inverseIdeal;
-        if (distant) weight /= 0.01 + Math.abs(margin);
-        const p = reversedSigmoid(margin);
-        const gradient = -sign * p * weight;
-        const hessian = p * (1 - p) * weight;
-        gradientA += gradient;
-        hessianA += hessian;
-        derivatives[2 * b] -= gradient;
-        derivatives[2 * b + 1] += hessian;
-        total += 2 * p * weight;
-      }
-      derivatives[2 * a] += gradientA;
-      derivatives[2 * a + 1] += hessianA;
+    const [start, count] = [this.#groups[group], this.#groups[group + 1] - this.#groups[group]];
+    const [ranked, gains, gradients, hessians] = [
+      this.#ranked,
+      this.#rankedGains,
+      this.#gradients,
+      this.#hessians,
+    ];
+    const discounts = this.#discounts;
+    for (let rank = 0; rank < count; rank++) {
+      const row = this.#order[start + rank];
+      ranked[rank] = scores[row];
+      gains[rank] = this.#gains[row];
+      gradients[rank] = hessians[rank] = 0;
     }
-    const scale = (normalise && total > 0 ? Math.log2(1 + total) / total : 1) * (this.#weights?.[start] ?? 1);
-    if (scale === 1) return;
-    for (let i = 2 * start; i < 2 * end; i++) derivatives[i] *= scale;
+    const distant = normalise && ranked[0] !== ranked[count - 1];
+    const inverseIdeal = this.#inverseIdeals[group];
+    let total = 0;
+    for (let i = 0; i < Math.min(count - 1, truncation); i++) {
+      let gradient = 0;
+      let hessian = 0;
+      for (let j = i + 1; j < count; j++) {
+        const gap = gains[i] - gains[j];
+        if (gap === 0) continue;
+        const distance = ranked[i] - ranked[j];
+        let weight = Math.abs(gap) * (discounts[i] - discounts[j]) * inverseIdeal;
+        if (distant) weight /= 0.01 + distance;
+        const p = reversedSigmoid(gap > 0 ? distance : -distance);
+        const pull = p * weight;
+        const signed = gap > 0 ? -pull : pull;
+        const curvature = pull * (1 - p);
+        gradient += signed;
+        hessian += curvature;
+        gradients[j] -= signed;
+        hessians[j] += curvature;
+        total += 2 * pull;
+      }
+      gradients[i] += gradient;
+      hessians[i] += hessian;
+    }
+    const scale = normalise && total > 0 ? Math.log2(1 + total) / total : 1;
+    for (let rank = 0; rank < count; rank++) {
+      const at = 2 * this.#order[start + rank];
+      derivatives[at] = gradients[rank] * scale;
+      derivatives[at + 1] = hessians[rank] * scale;
+    }
   }
 }
