@@ -8,7 +8,8 @@ import { PADDING, padLists, tellingGroups, usualLength } from './lists.ts';
 import { fitListwise } from './listwise.ts';
 import { referenceLogits } from './pointwise-reference.ts';
 import { rankingWorld } from './ranker.test-world.ts';
-import { chooseRanker, RANKER_FAMILIES, RANKER_NAMES, type RankerFamily } from './ranker-families.ts';
+import { chooseRanker, RANKER_FAMILIES, type RankerFamily } from './ranker-families.ts';
+import { RANKER_NAMES } from './ranker-names.ts';
 
 const train = rankingWorld(40, 1);
 const valid = rankingWorld(20, 2);

@@ -5,6 +5,7 @@ import { fitLinear } from './linear.ts';
 import { fitListwise } from './listwise.ts';
 import { fitLogistic, logisticDefaults } from './logistic.ts';
 import { fitNeural, neuralDefaults } from './neural.ts';
+import type { RankerName } from './ranker-names.ts';
 
 /** What a ranker's fit is given beside its data and its settings. */
 export interface RankerRun {
@@ -37,9 +38,6 @@ export interface RankerFamily<S = RankerSettings> {
 }
 
 export type RankerSettings = Readonly<Record<string, unknown>>;
-
-export const RANKER_NAMES = ['linear', 'logistic', 'neural', 'ranknet', 'listnet', 'lambdamart'] as const;
-export type RankerName = (typeof RANKER_NAMES)[number];
 
 /** Every ranker by the name that configuration and benchmarks know it by. */
 export const RANKER_FAMILIES: Readonly<Record<RankerName, RankerFamily>> = {

@@ -4,14 +4,15 @@ import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { learntSources } from '../../common/bundle/learnt-sources.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
 import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
+import { RANKER_NAMES, type RankerName } from '../../common/models/ranker-names.ts';
 import { recencySchema } from '../../common/models/recency.ts';
 import { DISTANCES } from '../../common/stability/score-regularisation.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 
 /** Rankers that can be trained. */
-export const RANKERS = ['logistic', 'neural'] as const;
-export type Ranker = (typeof RANKERS)[number];
+export const RANKERS = RANKER_NAMES;
+export type Ranker = RankerName;
 
 const positiveActions = [...ACTION_BY_NAME].filter(([, action]) => isPositive(action)).map(([name]) => name);
 
@@ -95,7 +96,7 @@ export const trainSchema = z.strictObject({
     .prefault({}),
   ranker: z
     .strictObject({
-      /** `auto`: whichever ranks the validation moments better. */
+      /** `auto`: logistic or neural, whichever ranks the validation moments better. */
       model: z.enum(['auto', ...RANKERS]).default('auto'),
       /** `replay`: what people took up against what retrieval would have answered; `impressions`: what was shown and what came of it. */
       examples: z.enum(['replay', 'impressions']).default('replay'),

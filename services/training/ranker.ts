@@ -1,9 +1,13 @@
 import { MillraceError } from '../../common/errors.ts';
+import { calibrate } from '../../common/models/calibration.ts';
 import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
 import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
-import type { PointwiseModel, PointwiseOptions } from '../../common/models/pointwise.ts';
+import type { PointwiseOptions } from '../../common/models/pointwise.ts';
+import { chooseRanker, RANKER_FAMILIES } from '../../common/models/ranker-families.ts';
+import { Scorer } from '../../common/onnx/scorer.ts';
+import { squashed } from '../../common/onnx/squashed.ts';
 import { type NoTeacher, type RankerDrift, rankerDrift, type Teacher } from './champion.ts';
-import { RANKERS, type Ranker, type TrainConfig } from './config.ts';
+import type { Ranker, TrainConfig } from './config.ts';
 import type { GroupedExamples } from './examples.ts';
 import type { Progress } from './progress.ts';
 import type { RankerExamples } from './ranker-examples.ts';
@@ -15,7 +19,11 @@ const PATIENCE = 3;
 const SETTINGS = {
   logistic: { ...logisticDefaults, learningRate: 0.01, batchSize: 1024, epochs: 8 },
   neural: { ...neuralDefaults, batchSize: 512, epochs: 6 },
-} satisfies Record<Ranker, PointwiseOptions>;
+} satisfies Record<Pointwise, PointwiseOptions>;
+
+/** The rankers that learn probabilities: the rest is calibrated afterwards, and knows neither teacher nor position bias. */
+const POINTWISE = ['logistic', 'neural'] as const;
+type Pointwise = (typeof POINTWISE)[number];
 
 export interface TrainedRanker {
   readonly model: Ranker;
@@ -33,7 +41,7 @@ export interface TrainedRanker {
  */
 export async function trainRanker(
   { train, validation, schema, positionBias }: RankerExamples,
-  config: Pick<TrainConfig, 'ranker' | 'seed' | 'stability'>,
+  config: Pick<TrainConfig, 'ranker' | 'seed' | 'stability' | 'threads'>,
   teacher: Teacher | NoTeacher,
   progress: Progress,
 ): Promise<TrainedRanker> {
@@ -43,11 +51,11 @@ export async function trainRanker(
       'the log is too small to learn a ranker from: no user took up an item that retrieval would have found from what they did before',
     );
   }
-  const { ranker, seed, stability } = config;
+  const { ranker, seed, stability, threads } = config;
   const taught = 'skipped' in teacher ? undefined : { ...stability, probabilities: teacher.train };
   const blind = validation.groups.length < 2;
-  const models = ranker.model !== 'auto' ? [ranker.model] : blind ? (['logistic'] as const) : RANKERS;
-  let best: { model: Ranker; fitted: PointwiseModel; merit: number } | undefined;
+  const models = ranker.model !== 'auto' ? [ranker.model] : blind ? (['logistic'] as const) : POINTWISE;
+  let best: ({ model: Ranker } & Fitted) | undefined;
   const merits: Partial<Record<Ranker, number>> = {};
   for (const model of models) {
     const options = {
@@ -56,25 +64,67 @@ export async function trainRanker(
       ...(taught && { teacher: taught }),
       ...(positionBias && { positionBias }),
     };
-    const fitted = await fitModel(model, train, blind ? undefined : validation, options, progress);
-    const { bestEpoch, history } = fitted.report;
-    const merit = history[bestEpoch - 1].metric ?? 0;
-    if (!blind) merits[model] = merit;
-    if (best === undefined || merit > best.merit) best = { model, fitted, merit };
+    const seen = blind ? undefined : validation;
+    const fitted = isPointwise(model)
+      ? await fitPointwiseRanker(model, train, seen, options, progress)
+      : await fitOther(model, train, seen, { ...options, threads }, progress);
+    if (!blind) merits[model] = fitted.merit;
+    if (best === undefined || fitted.merit > best.merit) best = { model, ...fitted };
   }
-  const { model, fitted } = best as NonNullable<typeof best>;
-  const distance =
-    'skipped' in teacher ? teacher : await rankerDrift(fitted.onnx, teacher, validation, stability);
-  return { model, validation: merits, onnx: fitted.onnx, ...(distance && { stability: distance }) };
+  const { model, onnx } = best as NonNullable<typeof best>;
+  const distance = 'skipped' in teacher ? teacher : await rankerDrift(onnx, teacher, validation, stability);
+  return { model, validation: merits, onnx, ...(distance && { stability: distance }) };
 }
 
-function fitModel(
-  model: Ranker,
+interface Fitted {
+  readonly onnx: Uint8Array;
+  /** NDCG of the validation moments; 0 without. */
+  readonly merit: number;
+}
+
+type CommonOptions = Pick<PointwiseOptions, 'seed' | 'featureSchemaHash' | 'teacher' | 'positionBias'>;
+
+function isPointwise(model: Ranker): model is Pointwise {
+  return (POINTWISE as readonly Ranker[]).includes(model);
+}
+
+async function fitOther(
+  model: Exclude<Ranker, Pointwise>,
   train: GroupedExamples,
   validation: GroupedExamples | undefined,
-  common: Pick<PointwiseOptions, 'seed' | 'featureSchemaHash' | 'teacher' | 'positionBias'>,
+  { seed, threads, featureSchemaHash, teacher, positionBias }: CommonOptions & { threads: number },
   progress: Progress,
-): Promise<PointwiseModel> {
+): Promise<Fitted> {
+  if (positionBias !== undefined || (teacher !== undefined && teacher.lambda > 0)) {
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      `ranker.model: ${model} takes neither a correction of position bias nor stability.lambda; ${POINTWISE.join(' and ')} do`,
+    );
+  }
+  const family = RANKER_FAMILIES[model];
+  const chosen = await chooseRanker({ ...family, grid: (data) => family.grid(data).slice(0, 1) }, train, {
+    seed,
+    threads,
+    ...(featureSchemaHash !== undefined && { featureSchemaHash }),
+    onProgress: (done, total) => progress(`${model} ranker`, done, total),
+    ...(validation && {
+      validation: { examples: validation, metric: (scores) => meanNdcg(scores, validation) },
+    }),
+  });
+  await using scorer = await Scorer.open(chosen.onnx);
+  const raw = await scorer.run(train.features);
+  const prior = { slope: 1, intercept: 0 };
+  const calibration = calibrate('logistic', raw, train.labels, train.weights, prior);
+  return { onnx: squashed(chosen.onnx, calibration), merit: chosen.merits[0] ?? 0 };
+}
+
+async function fitPointwiseRanker(
+  model: Pointwise,
+  train: GroupedExamples,
+  validation: GroupedExamples | undefined,
+  common: CommonOptions,
+  progress: Progress,
+): Promise<Fitted> {
   const options = {
     ...common,
     onProgress: ({ epoch }: { epoch: number }) => progress(`${model} ranker`, epoch, SETTINGS[model].epochs),
@@ -86,13 +136,15 @@ function fitModel(
       },
     }),
   };
-  return model === 'logistic'
-    ? fitLogistic(train, { ...SETTINGS.logistic, ...options })
-    : fitNeural(train, { ...SETTINGS.neural, ...options });
+  const { onnx, report } =
+    model === 'logistic'
+      ? await fitLogistic(train, { ...SETTINGS.logistic, ...options })
+      : await fitNeural(train, { ...SETTINGS.neural, ...options });
+  return { onnx, merit: report.history[report.bestEpoch - 1].metric ?? 0 };
 }
 
 /** Mean NDCG of groups that have positives; a candidate of equal score counts as better. */
-function meanNdcg(scores: Float32Array, { groups, labels, gains }: GroupedExamples): number {
+function meanNdcg(scores: Float32Array | Float64Array, { groups, labels, gains }: GroupedExamples): number {
   let sum = 0;
   for (let group = 0; group + 1 < groups.length; group++) {
     const [start, end] = [groups[group], groups[group + 1]];

@@ -1,11 +1,7 @@
 import { GroupedRanking, type GroupedRankingOptions } from '../../common/metrics/grouped-ranking.ts';
 import type { GroupedExamples } from '../../common/models/grouped-examples.ts';
-import {
-  chooseRanker,
-  RANKER_FAMILIES,
-  RANKER_NAMES,
-  type RankerName,
-} from '../../common/models/ranker-families.ts';
+import { chooseRanker, RANKER_FAMILIES } from '../../common/models/ranker-families.ts';
+import { RANKER_NAMES, type RankerName } from '../../common/models/ranker-names.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { ImportError } from '../../services/training/import/report.ts';
 import { readSvmlight } from '../../services/training/import/svmlight.ts';
