@@ -12,27 +12,34 @@ export interface Examples {
 }
 
 /** Throws naming the array and the row that breaks the contract of `Examples`. */
-export function checkExamples({ rows, width, features, labels, weights }: Examples): void {
-  checkLength('features', features, rows * width);
+export function checkExamples(examples: Examples): void {
+  const { rows, labels } = examples;
+  checkRows(examples);
   checkLength('labels', labels, rows);
+  checkValues('labels', labels, (label) => label >= 0 && label <= 1);
+}
+
+/** The part of `checkExamples` that is not about labels. */
+export function checkRows({ rows, width, features, weights }: Omit<Examples, 'labels'>): void {
+  checkLength('features', features, rows * width);
   if (rows === 0) throw new Error('there are no examples');
   for (let i = 0; i < features.length; i++) {
     if (Math.abs(features[i]) === Number.POSITIVE_INFINITY) {
       throw new Error(`features: row ${Math.floor(i / width)} column ${i % width} is ${features[i]}`);
     }
   }
-  checkValues('labels', labels, (label) => label >= 0 && label <= 1);
   if (weights === undefined) return;
   checkLength('weights', weights, rows);
   checkValues('weights', weights, (weight) => weight >= 0 && weight < Number.POSITIVE_INFINITY);
   if (weights.every((weight) => weight === 0)) throw new Error('weights: all are 0');
 }
 
-function checkLength(name: string, array: Float32Array, expected: number): void {
+export function checkLength(name: string, array: Float32Array, expected: number): void {
   if (array.length !== expected) throw new Error(`${name}: ${array.length} values, expected ${expected}`);
 }
 
-function checkValues(name: string, array: Float32Array, valid: (value: number) => boolean): void {
+/** Throws naming the first value that is not `valid`. */
+export function checkValues(name: string, array: Float32Array, valid: (value: number) => boolean): void {
   const row = array.findIndex((value) => !valid(value));
   if (row >= 0) throw new Error(`${name}: row ${row} is ${array[row]}`);
 }

@@ -43,6 +43,7 @@ const FULL_CROSS_MAX = 320;
 const STEPS_MIN = 2000;
 const VISITS_MAX = 4_000_000;
 const EPOCHS = { min: 4, max: 15 };
+const EPOCHS_SMALL = 100;
 
 /** Weak regularisation first, for dense data; then strong, for sparse. */
 const PENALTIES = [
@@ -57,9 +58,10 @@ function grid(
   columns: readonly FeatureColumn[],
 ): SecondStageSettings[] {
   const batchSize = clamp(2 ** Math.round(Math.log2(rows / 128)), { min: 32, max: 1024 });
+  const epochsForSteps = Math.ceil(STEPS_MIN / Math.ceil(rows / batchSize));
   const epochs = Math.max(
     clamp(Math.floor(VISITS_MAX / rows), EPOCHS),
-    Math.ceil((STEPS_MIN * batchSize) / rows),
+    Math.min(epochsForSteps, EPOCHS_SMALL),
   );
   const numeric = columns.filter(({ kind }) => kind === 'numeric').length;
   const bins = clamp(Math.floor(BINS_MAX / Math.max(1, numeric)), COLUMN_BINS);

@@ -1,6 +1,7 @@
 import type { Value } from '../onnx/graph.ts';
 import { add, exp, mul, probability, softplus, sub } from '../onnx/operators.ts';
 import type { Calibration, Link } from './calibration.ts';
+import { checkLength, checkRows, checkValues, type Examples } from './examples.ts';
 
 /** One thing that a multi-task network predicts. */
 export interface Task {
@@ -16,16 +17,9 @@ export interface Task {
 }
 
 /** Labelled rows for several tasks. */
-export interface TaskExamples {
-  readonly rows: number;
-  /** Features a row. */
-  readonly width: number;
-  /** `rows` × `width`, row-major; NaN is a missing value, all others are finite. */
-  readonly features: Float32Array;
+export interface TaskExamples extends Omit<Examples, 'labels'> {
   /** By task, one label a row; NaN where a row has none. */
   readonly labels: Readonly<Record<string, Float32Array>>;
-  /** One a row, ≥ 0; their scale does not matter. All rows weigh the same where absent. */
-  readonly weights?: Float32Array;
 }
 
 /** A task's labels as a network learns them. */
@@ -49,27 +43,18 @@ export const TASK_LINKS: Readonly<Record<Task['kind'], Link>> = {
 
 /** Throws naming the array, or the task and the row, that breaks the contract of `TaskExamples`. */
 export function checkTaskExamples(examples: TaskExamples, tasks: readonly Task[]): void {
-  const { rows, width, features, labels, weights } = examples;
-  checkLength('features', features, rows * width);
-  if (rows === 0) throw new Error('there are no examples');
-  const bad = features.findIndex((value) => Math.abs(value) === Number.POSITIVE_INFINITY);
-  if (bad >= 0)
-    throw new Error(`features: row ${Math.floor(bad / width)} column ${bad % width} is ${features[bad]}`);
-  if (weights !== undefined) {
-    checkLength('weights', weights, rows);
-    const row = weights.findIndex((weight) => !(weight >= 0 && weight < Number.POSITIVE_INFINITY));
-    if (row >= 0) throw new Error(`weights: row ${row} is ${weights[row]}`);
-  }
+  const { rows, labels, weights } = examples;
+  checkRows(examples);
   if (tasks.length === 0) throw new Error('there are no tasks');
   if (new Set(tasks.map(({ name }) => name)).size < tasks.length) throw new Error('two tasks have one name');
   for (const { name, kind } of tasks) {
     const of = labels[name];
     if (of === undefined) throw new Error(`task ${name} has no labels`);
-    checkLength(`labels of ${name}`, of, rows);
-    const row = of.findIndex((label) => !Number.isNaN(label) && !LABEL_CHECKS[kind](label));
-    if (row >= 0) throw new Error(`labels of ${name}: row ${row} is ${of[row]}, which no ${kind} task takes`);
-    if (!of.some((label, at) => !Number.isNaN(label) && (weights === undefined || weights[at] > 0)))
-      throw new Error(`labels of ${name}: no row has one`);
+    const called = `labels of ${name}`;
+    checkLength(called, of, rows);
+    checkValues(called, of, (label) => Number.isNaN(label) || LABEL_CHECKS[kind](label));
+    if (!of.some((label, row) => !Number.isNaN(label) && (weights === undefined || weights[row] > 0)))
+      throw new Error(`${called}: no row has one`);
   }
 }
 
@@ -78,10 +63,6 @@ const LABEL_CHECKS: Readonly<Record<Task['kind'], (label: number) => boolean>> =
   squared: (label) => Math.abs(label) < Number.POSITIVE_INFINITY,
   log: (label) => label >= 0 && label < Number.POSITIVE_INFINITY,
 };
-
-function checkLength(name: string, array: Float32Array, expected: number): void {
-  if (array.length !== expected) throw new Error(`${name}: ${array.length} values, expected ${expected}`);
-}
 
 /** The targets of a training part. */
 export function fitTargets({ labels, weights, rows }: TaskExamples, task: Task): TaskTargets {
