@@ -1,20 +1,24 @@
+import { alsGrid, fitAls } from './als.ts';
 import { fitBlend } from './blend.ts';
 import { bprGrid, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun } from './candidate-model.ts';
 import { easeCandidates, easeGrid, fitEase } from './ease.ts';
-import { fitIalsCandidates, ialsGrid } from './ials.ts';
+import { fitIalsCandidates, ialsGrid, widerIals } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemGrid, neighbourModel } from './item-to-item.ts';
 import { fitLightGcn, lightGcnGrid } from './light-gcn.ts';
 import { factorVectors, fitNcf, gmfDefaults, mlpDefaults, neumfDefaults } from './ncf.ts';
 import { fitPopularity } from './popularity.ts';
+import { fitSvd, svdGrid } from './svd.ts';
 import { fitTwoTower, twoTowerDefaults } from './two-tower.ts';
 
 /** A kind of candidate model with the settings that are worth trying on a data set. */
 export interface CandidateFamily {
   /** Settings to choose from by held-out interactions, the default first; fewer where the data is large. */
   grid(matrix: InteractionMatrix): readonly Settings[];
-  /** `settings`: one of `grid`. */
+  /** More settings to try after the grid, near the best of it. */
+  refine?(matrix: InteractionMatrix, best: Settings): readonly Settings[];
+  /** `settings`: one of `grid` or `refine`. */
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
 
@@ -50,7 +54,9 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     fit: async (matrix, options, { threads }) =>
       easeCandidates(await fitEase(matrix, options, threads), matrix),
   }),
-  ials: typed({ grid: () => ialsGrid, fit: fitIalsCandidates }),
+  svd: typed({ grid: () => svdGrid, fit: fitSvd }),
+  als: typed({ grid: () => alsGrid, fit: fitAls }),
+  ials: typed({ grid: () => ialsGrid, refine: widerIals, fit: fitIalsCandidates }),
   blend: typed({
     grid: () => [{ members: BLENDED }],
     fit: async (matrix, { members }, run) => {
@@ -68,6 +74,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
 /** A family whose settings have a type of their own. */
 function typed<S extends object>(family: {
   grid(matrix: InteractionMatrix): readonly S[];
+  refine?(matrix: InteractionMatrix, best: S): readonly S[];
   fit(matrix: InteractionMatrix, settings: S, run: FitRun): Promise<CandidateModel>;
 }): CandidateFamily {
   return family as unknown as CandidateFamily;
@@ -85,30 +92,34 @@ function sameForAll(itemScores: Float32Array): CandidateModel {
 export interface Chosen {
   readonly model: CandidateModel;
   readonly settings: Settings;
-  /** Merit on the held-out interactions of each of the grid that was tried, in its order. */
+  /** Merit on the held-out interactions of each setting that was tried, in the order of grid and refinement. */
   readonly merits: readonly number[];
 }
 
-/** Fits every setting of the grid and keeps the best by `run.heldOut`; the default, where nothing is held out. */
+/** Fits every setting of grid and refinement and keeps the best by `run.heldOut`; the default, where nothing is held out. */
 export async function chooseAndFit(
   family: CandidateFamily,
   matrix: InteractionMatrix,
   run: FitRun,
 ): Promise<Chosen> {
-  const [preset, ...others] = family.grid(matrix);
+  const grid = family.grid(matrix);
   const { heldOut } = run;
-  let best = { model: await family.fit(matrix, preset, run), settings: preset };
+  let best = { model: await family.fit(matrix, grid[0], run), settings: grid[0] };
   if (heldOut === undefined) return { ...best, merits: [] };
   const merits = [await heldOut.merit(best.model)];
   let bestMerit = merits[0];
-  for (const settings of others) {
-    const model = await family.fit(matrix, settings, run);
-    const merit = await heldOut.merit(model);
-    merits.push(merit);
-    if (merit > bestMerit) {
-      bestMerit = merit;
-      best = { model, settings };
+  const tryEach = async (candidates: readonly Settings[]): Promise<void> => {
+    for (const settings of candidates) {
+      const model = await family.fit(matrix, settings, run);
+      const merit = await heldOut.merit(model);
+      merits.push(merit);
+      if (merit > bestMerit) {
+        bestMerit = merit;
+        best = { model, settings };
+      }
     }
-  }
+  };
+  await tryEach(grid.slice(1));
+  await tryEach(family.refine?.(matrix, best.settings) ?? []);
   return { ...best, merits };
 }

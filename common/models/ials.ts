@@ -52,9 +52,26 @@ export const ialsDefaults: IalsOptions = {
 };
 
 /** Settings to choose from, the best on MovieLens-1M first. */
-export const ialsGrid: readonly IalsOptions[] = [
-  { ...ialsDefaults, regularisation: 0.38, frequencyExponent: 0.5, sweeps: 12 },
-];
+export const ialsGrid: readonly IalsOptions[] = [0.38, 0.2, 0.1, 0.7].flatMap((regularisation) =>
+  [0.25, 0.5, 0.1].map((unobservedWeight) => ({
+    ...ialsDefaults,
+    sweeps: 16,
+    frequencyExponent: 0.5,
+    regularisation,
+    unobservedWeight,
+  })),
+);
+
+const WIDER_DIMS = [128, 256, 512];
+
+/** Multiplications of the dense part of a fit that are worth a wider model. */
+const WIDER_COST_MAX = 1e12;
+
+/** `best` with more dimensions, where that is affordable. */
+export function widerIals({ rowCount, columnCount }: InteractionMatrix, best: IalsOptions): IalsOptions[] {
+  const cost = (dim: number) => (rowCount + columnCount) * dim ** 2 * (best.cgSteps + 2) * best.sweeps;
+  return WIDER_DIMS.filter((dim) => cost(dim) <= WIDER_COST_MAX).map((dim) => ({ ...best, dim }));
+}
 
 export interface IalsModel {
   readonly options: IalsOptions;

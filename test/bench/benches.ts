@@ -30,6 +30,10 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: "fitting time as a multiple of what others' implementations take, same data and settings",
     load: async () => (await import('./peers.ts')).peersBench,
   },
+  ratings: {
+    measures: 'models of explicit ratings: RMSE and MAE by cross-validation',
+    load: async () => (await import('./ratings.ts')).ratingsBench,
+  },
   stability: {
     measures: 'score regularisation: churn against the teacher and NDCG@10 for each lambda',
     load: async () => (await import('./stability.ts')).stabilityBench,
