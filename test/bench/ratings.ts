@@ -10,7 +10,7 @@ import {
 } from '../../common/models/ratings.ts';
 import { Random } from '../../common/random.ts';
 import { type Bench, oneOf, parsed, required, UsageError, wholeNumber } from './bench.ts';
-import { readText } from './item-lists.ts';
+import { readText } from './files.ts';
 import { eachInItsProcess, measured } from './report.ts';
 
 const THREADS = 2;
