@@ -36,7 +36,7 @@ export const ratingsBench: Bench = {
     const seed = wholeNumber(values.seed, 'seed');
     const folds = wholeNumber(values.folds, 'folds', 2);
     const file = required(values.data, 'data');
-    if (values.model === undefined) return eachInItsProcess('ratings', args, Object.keys(MODELS));
+    if (values.model === undefined) return eachInItsProcess('ratings', args, Object.keys(MODELS), print);
     const model = oneOf(values.model, Object.keys(MODELS), 'model');
     const ratings = readRatings(file);
     if (ratings.values.length < folds) throw new UsageError(`${file}: fewer ratings than folds`);
