@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, describe, expect, it } from 'vitest';
 import { Random } from '../../common/random.ts';
 import { modelsBench } from './models.ts';
@@ -63,7 +64,7 @@ describe('bench models', () => {
     expect(found['ndcg@10']).toBeCloseTo((gain(1) + 1 + gain(1)) / 3, 6);
   });
 
-  it('names the file that is absent or empty, and the option that is wrong', async () => {
+  it('names the file that is absent, empty or damaged, and the option that is wrong', async () => {
     const { train, valid, test } = awkward();
     await expect(figures(split({ train, test }), 'popularity')).rejects.toThrow(
       /valid\.txt\[\.gz\]: no such file/,
@@ -74,8 +75,10 @@ describe('bench models', () => {
     await expect(figures(split({ train, valid, test: '\n' }), 'popularity')).rejects.toThrow(
       /test\.txt: no interactions/,
     );
-    const folder = split({ train, valid, test });
-    await expect(figures(folder, 'nonesuch')).rejects.toThrow(/--model: there is no 'nonesuch'/);
+    const damaged = split({ valid, test });
+    writeFileSync(join(damaged, 'train.txt.gz'), gzipSync(train).subarray(0, 40));
+    await expect(figures(damaged, 'popularity')).rejects.toThrow(/train\.txt\.gz: /);
+    await expect(figures(damaged, 'nonesuch')).rejects.toThrow(/--model: there is no 'nonesuch'/);
     await expect(modelsBench.run(['--seed', '1'], () => {})).rejects.toThrow('--data is missing');
   });
 });
