@@ -18,7 +18,9 @@ export interface CandidateFamily {
   grid(matrix: InteractionMatrix): readonly Settings[];
   /** More settings to try after the grid, near the best of it. */
   refine?(matrix: InteractionMatrix, best: Settings): readonly Settings[];
-  /** `settings`: one of `grid` or `refine`. */
+  /** A shorter fit that is enough to tell `settings` from the others that are tried. Absent: the fit itself. */
+  trial?(settings: Settings): Settings;
+  /** `settings`: one of `grid` or `refine`, or its trial. */
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
 
@@ -37,8 +39,16 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     grid: () => itemToItemGrid,
     fit: async (matrix, options) => neighbourModel(matrix, fitItemToItem(matrix, options)),
   }),
-  bprmf: typed({ grid: () => bprGrid, fit: fitBpr }),
-  lightgcn: typed({ grid: lightGcnGrid, fit: fitLightGcn }),
+  bprmf: typed({
+    grid: () => bprGrid,
+    trial: (options) => ({ ...options, epochs: Math.ceil(options.epochs / 4) }),
+    fit: fitBpr,
+  }),
+  lightgcn: typed({
+    grid: () => lightGcnGrid,
+    trial: (options) => ({ ...options, steps: Math.ceil(options.steps / 4) }),
+    fit: fitLightGcn,
+  }),
   gmf: typed({
     grid: () => [gmfDefaults],
     fit: async (matrix, options, run) => factorVectors(await fitNcf(matrix, options, run)),
@@ -75,6 +85,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
 function typed<S extends object>(family: {
   grid(matrix: InteractionMatrix): readonly S[];
   refine?(matrix: InteractionMatrix, best: S): readonly S[];
+  trial?(settings: S): S;
   fit(matrix: InteractionMatrix, settings: S, run: FitRun): Promise<CandidateModel>;
 }): CandidateFamily {
   return family as unknown as CandidateFamily;
@@ -92,11 +103,14 @@ function sameForAll(itemScores: Float32Array): CandidateModel {
 export interface Chosen {
   readonly model: CandidateModel;
   readonly settings: Settings;
-  /** Merit on the held-out interactions of each setting that was tried, in the order of grid and refinement. */
+  /** Merit on the held-out interactions of each setting that was tried, or of its trial, in the order of grid and refinement. */
   readonly merits: readonly number[];
 }
 
-/** Fits every setting of grid and refinement and keeps the best by `run.heldOut`; the default, where nothing is held out. */
+/**
+ * Fits every setting of grid and refinement, by its trial where the family has one, and keeps the best by `run.heldOut`; the
+ * default, where nothing is held out.
+ */
 export async function chooseAndFit(
   family: CandidateFamily,
   matrix: InteractionMatrix,
@@ -104,22 +118,29 @@ export async function chooseAndFit(
 ): Promise<Chosen> {
   const grid = family.grid(matrix);
   const { heldOut } = run;
-  let best = { model: await family.fit(matrix, grid[0], run), settings: grid[0] };
-  if (heldOut === undefined) return { ...best, merits: [] };
-  const merits = [await heldOut.merit(best.model)];
-  let bestMerit = merits[0];
+  if (heldOut === undefined) {
+    return { model: await family.fit(matrix, grid[0], run), settings: grid[0], merits: [] };
+  }
+  const { trial } = family;
+  const { onProgress, ...quiet } = run;
+  const merits: number[] = [];
+  let bestMerit = Number.NEGATIVE_INFINITY;
+  let best: { model: CandidateModel; settings: Settings } | undefined;
   const tryEach = async (candidates: readonly Settings[]): Promise<void> => {
     for (const settings of candidates) {
-      const model = await family.fit(matrix, settings, run);
+      const model = await (trial === undefined
+        ? family.fit(matrix, settings, run)
+        : family.fit(matrix, trial(settings), quiet));
       const merit = await heldOut.merit(model);
       merits.push(merit);
-      if (merit > bestMerit) {
+      if (best === undefined || merit > bestMerit) {
         bestMerit = merit;
         best = { model, settings };
       }
     }
   };
-  await tryEach(grid.slice(1));
-  await tryEach(family.refine?.(matrix, best.settings) ?? []);
-  return { ...best, merits };
+  await tryEach(grid);
+  await tryEach(family.refine?.(matrix, best!.settings) ?? []);
+  const { model, settings } = best!;
+  return { model: trial === undefined ? model : await family.fit(matrix, settings, run), settings, merits };
 }

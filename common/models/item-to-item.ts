@@ -43,7 +43,7 @@ export const itemToItemGrid: readonly ItemToItemOptions[] = [
   { ...itemToItemDefaults, neighbours: 20 },
   { ...itemToItemDefaults, neighbours: 10 },
   { ...itemToItemDefaults, shrinkage: 20 },
-  { ...itemToItemDefaults, neighbours: 50, shrinkage: 20 },
+  { ...itemToItemDefaults, shrinkage: 100 },
 ];
 
 const orderless = { distanceHalfLife: 1e9, backwardWeight: 1, distanceMax: 1000, recency: noRecency };

@@ -42,10 +42,14 @@ export const lightGcnDefaults: LightGcnOptions = {
   measureEvery: 10,
 };
 
-/** Settings worth trying on a data set: sparser data wants lower temperatures. */
-export function lightGcnGrid(): readonly LightGcnOptions[] {
-  return [0.2, 0.14, 0.1].map((temperature) => ({ ...lightGcnDefaults, temperature }));
-}
+/** Settings worth trying on a data set: sparser data wants lower temperatures and more of its neighbourhood. */
+export const lightGcnGrid: readonly LightGcnOptions[] = [
+  lightGcnDefaults,
+  { ...lightGcnDefaults, temperature: 0.14 },
+  { ...lightGcnDefaults, temperature: 0.1 },
+  { ...lightGcnDefaults, ownExponent: 0.6, neighbourExponent: 0.3 },
+  { ...lightGcnDefaults, layers: 3, selfWeight: 0.1 },
+];
 
 const INITIAL_DEVIATION = 0.1;
 
