@@ -20,7 +20,7 @@ export interface LightGcnOptions extends ConvolutionOptions, SoftmaxOptions {
   readonly steps: number;
   /** Users of a step, at most: all, or batches in an order that is new each time. */
   readonly usersPerStep: number;
-  /** Of Adam; falls linearly from here towards 0 over `steps`. */
+  /** Of Adam; in the second half of `steps` it falls linearly towards 0. */
   readonly learningRate: number;
   /** Steps between two measurements of the held-out merit. */
   readonly measureEvery: number;
@@ -36,7 +36,7 @@ export const lightGcnDefaults: LightGcnOptions = {
   temperature: 0.2,
   activityExponent: 0.5,
   itemsMax: 8192,
-  steps: 100,
+  steps: 160,
   usersPerStep: 8192,
   learningRate: 0.1,
   measureEvery: 10,
@@ -78,7 +78,7 @@ export async function fitLightGcn(
     convolution.forward(embeddings, vectors);
     await loss.gradient(vectors, batches.next(), byVectors);
     convolution.backward(byVectors, byEmbeddings);
-    adam.step(embeddings, byEmbeddings, learningRate * (1 - (step - 1) / steps));
+    adam.step(embeddings, byEmbeddings, learningRate * Math.min(1, 2 - (2 * (step - 1)) / steps));
     run.onProgress?.(step, steps);
     if (step % measureEvery !== 0 && step !== steps) continue;
     convolution.forward(embeddings, vectors);
