@@ -92,8 +92,9 @@ describe('iALS', () => {
   });
 
   it('as a candidate model has the vectors that the user solver makes of its histories', async () => {
-    const fitted = await fitIalsCandidates(matrix, options, { seed: options.seed, threads: 1 });
-    const model = fitIals(matrix, options);
+    const asked = { ...options, foldInRecency: { halfLifeEvents: 2, floor: 0.1 } };
+    const fitted = await fitIalsCandidates(matrix, asked, { seed: options.seed, threads: 1 });
+    const model = fitIals(matrix, asked);
     expect(fitted.itemFactors).toEqual(model.itemFactors);
     const vector = new Float32Array(options.dim);
     for (let user = 0; user < USERS; user++) {
