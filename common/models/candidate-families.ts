@@ -64,7 +64,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     fit: async (matrix, options, { threads }) =>
       easeCandidates(await fitEase(matrix, options, threads), matrix),
   }),
-  svd: typed({ grid: () => svdGrid, fit: fitSvd }),
+  svd: typed({ grid: svdGrid, fit: fitSvd }),
   als: typed({ grid: () => alsGrid, fit: fitAls }),
   ials: typed({ grid: () => ialsGrid, refine: widerIals, fit: fitIalsCandidates }),
   blend: typed({

@@ -19,10 +19,19 @@ export interface SvdOptions {
   readonly iterations: number;
 }
 
-/** Settings to choose from, the best on MovieLens-1M first. */
-export const svdGrid: readonly SvdOptions[] = [64, 32, 128, 16, 256].flatMap((dim) =>
-  [0, -0.25].map((countExponent) => ({ dim, countExponent, iterations: 8 })),
-);
+const ITERATIONS = 5;
+
+/** Multiplications of the dense part of a fit that are worth more dimensions. */
+const COST_MAX = 1e10;
+
+/** Settings to choose from, the best on MovieLens-1M first; fewer dimensions where the catalogue is large. */
+export function svdGrid({ columnCount }: InteractionMatrix): SvdOptions[] {
+  const cost = (dim: number) => columnCount * (dim + OVERSAMPLING) ** 2 * ITERATIONS;
+  const [first, ...more] = [64, 32, 128, 16, 256];
+  return [first, ...more.filter((dim) => cost(dim) <= COST_MAX)].flatMap((dim) =>
+    [-0.25, 0].map((countExponent) => ({ dim, countExponent, iterations: ITERATIONS })),
+  );
+}
 
 /** Columns beyond `dim` that the iteration carries for its accuracy. */
 const OVERSAMPLING = 12;
