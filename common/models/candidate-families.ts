@@ -45,7 +45,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     fit: fitBpr,
   }),
   lightgcn: typed({
-    grid: () => lightGcnGrid,
+    grid: lightGcnGrid,
     trial: (options) => ({ ...options, steps: Math.ceil(options.steps / 4) }),
     fit: fitLightGcn,
   }),

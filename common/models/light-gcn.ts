@@ -35,21 +35,26 @@ export const lightGcnDefaults: LightGcnOptions = {
   selfWeight: 1 / 3,
   temperature: 0.2,
   activityExponent: 0.5,
-  itemsMax: 8192,
+  itemsMax: 4096,
   steps: 160,
   usersPerStep: 8192,
   learningRate: 0.1,
   measureEvery: 10,
 };
 
+/** Scores of a pass over all users beyond which only temperatures are chosen. */
+const SCORES_MAX = 1e8;
+
 /** Settings worth trying on a data set: sparser data wants lower temperatures and more of its neighbourhood. */
-export const lightGcnGrid: readonly LightGcnOptions[] = [
-  lightGcnDefaults,
-  { ...lightGcnDefaults, temperature: 0.14 },
-  { ...lightGcnDefaults, temperature: 0.1 },
-  { ...lightGcnDefaults, ownExponent: 0.6, neighbourExponent: 0.3 },
-  { ...lightGcnDefaults, layers: 3, selfWeight: 0.1 },
-];
+export function lightGcnGrid({ rowCount, columnCount }: InteractionMatrix): readonly LightGcnOptions[] {
+  const temperatures = [0.2, 0.14, 0.1].map((temperature) => ({ ...lightGcnDefaults, temperature }));
+  if (rowCount * Math.min(columnCount, lightGcnDefaults.itemsMax) > SCORES_MAX) return temperatures;
+  return [
+    ...temperatures,
+    { ...lightGcnDefaults, ownExponent: 0.6, neighbourExponent: 0.3 },
+    { ...lightGcnDefaults, layers: 3, selfWeight: 0.1 },
+  ];
+}
 
 const INITIAL_DEVIATION = 0.1;
 
