@@ -75,7 +75,9 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
         models.push((await chooseAndFit(CANDIDATE_FAMILIES[name], matrix, run)).model);
       }
       const blend = await fitBlend(models, matrix, run.heldOut);
-      const weights = Object.fromEntries(members.map((name, i) => [name, blend.weights[i]]));
+      const weights = Object.fromEntries(
+        members.map((name, i) => [name, Number(blend.weights[i].toFixed(2))]),
+      );
       return { ...blend, findings: { weights } };
     },
   }),

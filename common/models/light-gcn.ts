@@ -58,7 +58,10 @@ export function lightGcnGrid({ rowCount, columnCount }: InteractionMatrix): read
 
 const INITIAL_DEVIATION = 0.1;
 
-/** The factors are unit vectors. Weights and order of the entries are not used. Deterministic for a seed. */
+/**
+ * The factors are unit vectors: a history that training has not seen has the mean of its items', or what `foldable` finds.
+ * Weights and order of the entries are not used. Deterministic for a seed.
+ */
 export async function fitLightGcn(
   matrix: InteractionMatrix,
   options: LightGcnOptions,
