@@ -1,9 +1,9 @@
 import { alsGrid, fitAls } from './als.ts';
 import { fitBlend } from './blend.ts';
 import { bprGrid, fitBpr } from './bpr-mf.ts';
-import type { CandidateModel, FitRun } from './candidate-model.ts';
+import type { CandidateModel, FitRun, Refinement } from './candidate-model.ts';
 import { easeCandidates, easeGrid, fitEase } from './ease.ts';
-import { fitIalsCandidates, ialsGrid, widerIals } from './ials.ts';
+import { fitIalsCandidates, ialsGrid, ialsRefinements } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemGrid, neighbourModel } from './item-to-item.ts';
 import { fitLightGcn, lightGcnGrid } from './light-gcn.ts';
@@ -16,11 +16,11 @@ import { fitTwoTower, twoTowerDefaults } from './two-tower.ts';
 export interface CandidateFamily {
   /** Settings to choose from by held-out interactions, the default first; fewer where the data is large. */
   grid(matrix: InteractionMatrix): readonly Settings[];
-  /** More settings to try after the grid, near the best of it. */
-  refine?(matrix: InteractionMatrix, best: Settings): readonly Settings[];
+  /** Tried after the grid, one after another. */
+  readonly refinements?: readonly Refinement<Settings>[];
   /** A shorter fit that is enough to tell `settings` from the others that are tried. Absent: the fit itself. */
   trial?(settings: Settings): Settings;
-  /** `settings`: one of `grid` or `refine`, or its trial. */
+  /** `settings`: one of `grid` or `refinements`, or its trial. */
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
 
@@ -66,7 +66,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   }),
   svd: typed({ grid: svdGrid, fit: fitSvd }),
   als: typed({ grid: () => alsGrid, fit: fitAls }),
-  ials: typed({ grid: () => ialsGrid, refine: widerIals, fit: fitIalsCandidates }),
+  ials: typed({ grid: () => ialsGrid, refinements: ialsRefinements, fit: fitIalsCandidates }),
   blend: typed({
     grid: () => [{ members: BLENDED }],
     fit: async (matrix, { members }, run) => {
@@ -86,7 +86,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
 /** A family whose settings have a type of their own. */
 function typed<S extends object>(family: {
   grid(matrix: InteractionMatrix): readonly S[];
-  refine?(matrix: InteractionMatrix, best: S): readonly S[];
+  readonly refinements?: readonly Refinement<S>[];
   trial?(settings: S): S;
   fit(matrix: InteractionMatrix, settings: S, run: FitRun): Promise<CandidateModel>;
 }): CandidateFamily {
@@ -105,12 +105,12 @@ function sameForAll(itemScores: Float32Array): CandidateModel {
 export interface Chosen {
   readonly model: CandidateModel;
   readonly settings: Settings;
-  /** Merit on the held-out interactions of each setting that was tried, or of its trial, in the order of grid and refinement. */
+  /** Merit on the held-out interactions of each setting that was tried, or of its trial, in the order of grid and refinements. */
   readonly merits: readonly number[];
 }
 
 /**
- * Fits every setting of grid and refinement, by its trial where the family has one, and keeps the best by `run.heldOut`; the
+ * Fits every setting of grid and refinements, by its trial where the family has one, and keeps the best by `run.heldOut`; the
  * default, where nothing is held out.
  */
 export async function chooseAndFit(
@@ -142,7 +142,7 @@ export async function chooseAndFit(
     }
   };
   await tryEach(grid);
-  await tryEach(family.refine?.(matrix, best!.settings) ?? []);
+  for (const refine of family.refinements ?? []) await tryEach(refine(matrix, best!.settings));
   const { model, settings } = best!;
   return { model: trial === undefined ? model : await family.fit(matrix, settings, run), settings, merits };
 }

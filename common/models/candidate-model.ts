@@ -1,3 +1,5 @@
+import type { InteractionMatrix } from './interactions.ts';
+
 /** A fitted candidate model as evaluation, blending and ranking see it: a score for every item for each row it learnt from. */
 export interface CandidateModel {
   readonly itemCount: number;
@@ -37,3 +39,6 @@ export interface FitRun {
   /** Steps done of all. */
   readonly onProgress?: (done: number, total: number) => void;
 }
+
+/** More settings to try on a data set, near the best so far; none where it is good enough or dearer than it is worth. */
+export type Refinement<S> = (matrix: InteractionMatrix, best: S) => readonly S[];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { packArrays, unpackArrays } from '../arrays.ts';
-import type { FitRun, VectorModel } from './candidate-model.ts';
+import type { FitRun, Refinement, VectorModel } from './candidate-model.ts';
 import { IalsTraining, ridgeOf } from './ials-training.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import type { RecencyOptions } from './recency.ts';
@@ -52,26 +52,29 @@ export const ialsDefaults: IalsOptions = {
 };
 
 /** Settings to choose from, the best on MovieLens-1M first. */
-export const ialsGrid: readonly IalsOptions[] = [0.38, 0.2, 0.1, 0.7].flatMap((regularisation) =>
-  [0.25, 0.5, 0.1].map((unobservedWeight) => ({
-    ...ialsDefaults,
-    sweeps: 16,
-    frequencyExponent: 0.5,
-    regularisation,
-    unobservedWeight,
-  })),
-);
+export const ialsGrid: readonly IalsOptions[] = [0.38, 0.15, 0.06, 0.8].map((regularisation) => ({
+  ...ialsDefaults,
+  sweeps: 16,
+  frequencyExponent: 0.5,
+  regularisation,
+}));
 
 const WIDER_DIMS = [128, 256, 512];
 
 /** Multiplications of the dense part of a fit that are worth a wider model. */
 const WIDER_COST_MAX = 1e12;
 
-/** `best` with more dimensions, where that is affordable. */
-export function widerIals({ rowCount, columnCount }: InteractionMatrix, best: IalsOptions): IalsOptions[] {
-  const cost = (dim: number) => (rowCount + columnCount) * dim ** 2 * (best.cgSteps + 2) * best.sweeps;
-  return WIDER_DIMS.filter((dim) => cost(dim) <= WIDER_COST_MAX).map((dim) => ({ ...best, dim }));
-}
+/** Then the weight of what was not observed, then twice the width for as long as it helps and is affordable. */
+export const ialsRefinements: readonly Refinement<IalsOptions>[] = [
+  (_, best) => [0.1, 0.5].map((unobservedWeight) => ({ ...best, unobservedWeight })),
+  ...WIDER_DIMS.map(
+    (dim): Refinement<IalsOptions> =>
+      ({ rowCount, columnCount }, best) => {
+        const cost = (rowCount + columnCount) * dim ** 2 * (best.cgSteps + 2) * best.sweeps;
+        return 2 * best.dim === dim && cost <= WIDER_COST_MAX ? [{ ...best, dim }] : [];
+      },
+  ),
+];
 
 export interface IalsModel {
   readonly options: IalsOptions;
