@@ -2,7 +2,15 @@ import { describe, expect, it } from 'vitest';
 import { Random } from '../random.ts';
 import { dotRow, lossOf, solveExactly } from './ials.test-oracle.ts';
 import type { IalsOptions } from './ials.ts';
-import { decodeIals, encodeIals, fitIals, fitIalsCandidates, IalsUserSolver, ialsDefaults } from './ials.ts';
+import {
+  decodeIals,
+  encodeIals,
+  fitIals,
+  fitIalsCandidates,
+  IalsUserSolver,
+  ialsDefaults,
+  ialsRefinements,
+} from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { interactionMatrix } from './interactions.ts';
 import { noRecency, withRecency } from './recency.ts';
@@ -102,6 +110,14 @@ describe('iALS', () => {
       for (let i = 0; i < options.dim; i++)
         expect(fitted.userFactors[user * options.dim + i]).toBeCloseTo(vector[i], 4);
     }
+  });
+
+  it('is refined to twice the width only from the width before, and only where that is affordable', () => {
+    const [, to128, to256] = ialsRefinements;
+    expect(to128(matrix, ialsDefaults)).toEqual([{ ...ialsDefaults, dim: 128 }]);
+    expect(to256(matrix, ialsDefaults)).toEqual([]);
+    expect(to256(matrix, { ...ialsDefaults, dim: 128 })).toEqual([{ ...ialsDefaults, dim: 256 }]);
+    expect(to128({ ...matrix, rowCount: 1e7 }, ialsDefaults)).toEqual([]);
   });
 
   it('drops recency where the data has no order', () => {
