@@ -133,6 +133,19 @@ describe('a graph', () => {
   }
 });
 
+it('a part of a graph has names of its own, and shares scalars and integers', () => {
+  const graph = new Graph();
+  const part = () => {
+    const x = graph.input('x', ['N', 2]);
+    return { x, y: mul(reduceSum(x, { axes: [1] }), graph.constant('scale', [], Float32Array.of(3))) };
+  };
+  const [left, right] = ['left_', 'right_'].map((prefix) => graph.within(prefix, part));
+  expect([left.x.name, right.x.name]).toEqual(['left_x', 'right_x']);
+  expect([...graph.constants].map(({ name }) => name)).toEqual(['integers 1', 'left_scale', 'right_scale']);
+  expect(() => graph.within('left_', part)).toThrow("already has a value named 'left_x'");
+  expect(graph.input('x', [1]).name).toBe('x');
+});
+
 describe('an exported model', () => {
   function affine() {
     const graph = new Graph();
