@@ -7,7 +7,7 @@ import { fitIalsCandidates, ialsGrid, ialsRefinements } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemGrid, neighbourModel } from './item-to-item.ts';
 import { fitLightGcn, lightGcnGrid } from './light-gcn.ts';
-import { factorVectors, fitNcf, gmfDefaults, mlpDefaults, neumfDefaults } from './ncf.ts';
+import { factorVectors, fitNcf, gmfDefaults, mlpDefaults, ncfGrid, neumfDefaults } from './ncf.ts';
 import { fitPopularity } from './popularity.ts';
 import { fitSvd, svdGrid } from './svd.ts';
 import { fitTwoTower, twoTowerDefaults } from './two-tower.ts';
@@ -50,11 +50,11 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
     fit: fitLightGcn,
   }),
   gmf: typed({
-    grid: () => [gmfDefaults],
+    grid: (matrix) => ncfGrid(gmfDefaults, matrix),
     fit: async (matrix, options, run) => factorVectors(await fitNcf(matrix, options, run)),
   }),
-  mlp: typed({ grid: () => [mlpDefaults], fit: fitNcf }),
-  neumf: typed({ grid: () => [neumfDefaults], fit: fitNcf }),
+  mlp: typed({ grid: (matrix) => ncfGrid(mlpDefaults, matrix), fit: fitNcf }),
+  neumf: typed({ grid: (matrix) => ncfGrid(neumfDefaults, matrix), fit: fitNcf }),
   twotower: typed({
     grid: () => [twoTowerDefaults],
     fit: (matrix, options, run) => fitTwoTower(matrix, options, run),

@@ -17,7 +17,7 @@ const base: NcfOptions = {
   epochs: 30,
   batchSize: 256,
   learningRate: 0.02,
-  l2: 1e-5,
+  regularisation: 1e-3,
   measureEvery: 1,
   featureSchemaHash: 'f00d',
 };

@@ -31,11 +31,15 @@ export interface NcfOptions {
   /** Items are sampled in proportion to (interactions + 1)^exponent; 0 is uniform. */
   readonly negativeExponent: number;
   readonly epochs: number;
+  /** Pairs of a step at most; so many fewer, down to `BATCH_MIN`, that an epoch has `STEPS` of them. */
   readonly batchSize: number;
   /** Of Adam, falling to 0 along a half cosine. */
   readonly learningRate: number;
-  /** Weight of l2 / 2 · Σw² over the weights, and over the embeddings that a batch touches. */
-  readonly l2: number;
+  /**
+   * λ of λ / 2 · (‖user‖² + ‖item‖²) a pair, about: a step adds λ / min(users, batch) times what it touches to the gradient of
+   * its pairs' mean.
+   */
+  readonly regularisation: number;
   /** Epochs between two measurements of the held-out merit. */
   readonly measureEvery: number;
   /** Written to the exported model. */
@@ -62,7 +66,7 @@ export const gmfDefaults: NcfOptions = {
   epochs: 16,
   batchSize: 8192,
   learningRate: 0.003,
-  l2: 3e-6,
+  regularisation: 0.018,
   measureEvery: 2,
 };
 
@@ -77,6 +81,19 @@ export const mlpDefaults: NcfOptions = {
 
 export const neumfDefaults: NcfOptions = { ...mlpDefaults, factors: 64 };
 
+/** Pairs of a fit, about, at most. */
+const PAIRS_MAX = 36_000_000;
+const EPOCHS_MIN = 6;
+
+/** `options`, with fewer epochs where the data is large. */
+export function ncfGrid(options: NcfOptions, { columns }: InteractionMatrix): NcfOptions[] {
+  const epochs = Math.floor(PAIRS_MAX / Math.max(1, columns.length * (1 + options.negatives)));
+  return [{ ...options, epochs: Math.min(options.epochs, Math.max(EPOCHS_MIN, epochs)) }];
+}
+
+const BATCH_MIN = 256;
+const STEPS = 300;
+
 /** Logits that the deep part's first layer computes at a time, at most. */
 const CHUNK_UNITS = 1 << 22;
 
@@ -87,9 +104,13 @@ export async function fitNcf(matrix: InteractionMatrix, options: NcfOptions, run
   const labels = network.graph.input('labels', ['N']);
   const pairs = new PairSampler(matrix, options, new Random(run.seed));
   const loss = binaryCrossEntropy(network.logits, labels);
+  const wanted = (matrix.columns.length * (1 + options.negatives)) / STEPS;
+  const batchSize = Math.min(options.batchSize, Math.max(BATCH_MIN, Math.round(wanted)));
   const scorer = await catalogueScorer(network, itemCount, run.threads);
   const report = await train(loss, network.graph.parameters, () => pairs.columns(network, labels), {
     ...options,
+    batchSize,
+    l2: options.regularisation / Math.min(userCount, batchSize),
     seed: run.seed,
     threads: run.threads,
     schedule: 'cosine',
