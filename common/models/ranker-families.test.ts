@@ -63,6 +63,14 @@ describe('every ranker', () => {
   });
 });
 
+it('LambdaMART tries fewer settings on larger data, and grows fewer and stronger trees on the largest', () => {
+  const grid = (rows: number) => RANKER_FAMILIES.lambdamart.grid({ rows, width: 50 });
+  expect([1e4, 1e5, 1e6].map((rows) => grid(rows).length)).toEqual([4, 2, 1]);
+  const [usual, largest] = [grid(1e4)[3], grid(1e6)[0]] as { trees: number; learningRate: number }[];
+  expect(largest.trees).toBeLessThan(usual.trees);
+  expect(largest.learningRate).toBeGreaterThan(usual.learningRate);
+});
+
 describe('linear regression', () => {
   it('recovers weights and bias, and serves what the float64 reference computes', async () => {
     const labels = Float32Array.from({ length: train.rows }, (_, row) => {

@@ -72,18 +72,26 @@ export const RANKER_FAMILIES: Readonly<Record<RankerName, RankerFamily>> = {
   }),
 };
 
-/** Cells of a feature matrix up to which all settings are tried, and up to which a model may have several members. */
-const SMALL_CELLS = 5e6;
-const MEDIUM_CELLS = 3e7;
+/** Work on a tree, in cells of the feature matrix, up to which all settings are tried, and up to which more than one is. */
+const SMALL_WORK = 5e6;
+const MEDIUM_WORK = 3e7;
+/** What a row costs beside its cells, for its pairs and its place in the tree. */
+const ROW_WORK = 250;
+/** Work on all trees of the largest data: some minutes. */
+const WORK_MAX = 6e10;
 
 function lambdaMartGrid({ rows, width }: { rows: number; width: number }) {
+  const work = rows * (width + ROW_WORK);
   const deep = { ...lambdaMartDefaults, trees: 500, learningRate: 0.05 };
   const drawn = {
     ...deep,
     ...{ leaves: 7, minRows: 100, l2: 10, featureFraction: 0.3, groupFraction: 0.7, members: 5 },
   };
-  if (rows * width > MEDIUM_CELLS) return [{ ...deep, trees: 300, learningRate: 0.1 }];
-  if (rows * width > SMALL_CELLS) return [deep, { ...drawn, members: 2 }];
+  if (work > MEDIUM_WORK) {
+    const trees = Math.min(500, Math.max(100, Math.round(WORK_MAX / work)));
+    return [{ ...deep, trees, learningRate: Math.min(0.15, 25 / trees) }];
+  }
+  if (work > SMALL_WORK) return [deep, { ...drawn, members: 2 }];
   return [
     drawn,
     { ...drawn, leaves: 15, minRows: 50, l2: 1, featureFraction: 0.5, groupFraction: 0.8 },

@@ -79,6 +79,9 @@ describe('bench ltr', () => {
     await expect(run(...linear, '--valid-last', '3')).rejects.toThrow('one of them');
     const few = ['--train', train, '--valid-last', '40', '--test', test, '--model', 'linear'];
     await expect(run(...few)).rejects.toThrow('have 40 groups');
+    const flat = join(folder, 'flat');
+    writeFileSync(flat, '1 qid:1 1:1\n1 qid:1 1:2\n');
+    await expect(run(...linear.with(1, flat))).rejects.toThrow('flat: no group has documents of different');
     const bad = join(folder, 'bad');
     writeFileSync(bad, '1 qid:1 1:x\n');
     await expect(run(...linear.with(1, bad))).rejects.toThrow("bad:1: feature 1: 'x'");

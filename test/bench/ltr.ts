@@ -1,5 +1,6 @@
 import { GroupedRanking, type GroupedRankingOptions } from '../../common/metrics/grouped-ranking.ts';
 import type { GroupedExamples } from '../../common/models/grouped-examples.ts';
+import { tellingGroups } from '../../common/models/lists.ts';
 import { chooseRanker, RANKER_FAMILIES } from '../../common/models/ranker-families.ts';
 import { RANKER_NAMES, type RankerName } from '../../common/models/ranker-names.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
@@ -57,6 +58,8 @@ export const ltrBench: Bench = {
     const model = oneOf(values.model, RANKER_NAMES, 'model');
     const last = validLast === undefined ? 0 : wholeNumber(validLast, 'valid-last', 1);
     const parts = await readParts(files, values.group, last);
+    if (tellingGroups(parts.train).length === 0)
+      throw new UsageError(`${files.train.join(', ')}: no group has documents of different grades`);
     await measured(print, { bench: 'ltr', model, noRelevant }, seed, () =>
       measureRanker(model, parts, noRelevant, seed),
     );
