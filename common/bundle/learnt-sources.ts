@@ -7,6 +7,8 @@ const LEARNT_SOURCES = {
   ials: 'vectors',
   bprmf: 'vectors',
   lightgcn: 'vectors',
+  svd: 'vectors',
+  als: 'vectors',
   gmf: 'vectors',
   twotower: 'vectors',
   item_to_item: 'neighbours',

@@ -32,6 +32,8 @@ export const candidatesSchema = z.strictObject({
       ials: source(300, 1),
       bprmf: source(200, 0.5),
       lightgcn: source(200, 0.5),
+      svd: source(200, 0.5),
+      als: source(200, 0.5),
       gmf: source(200, 0.5),
       twotower: source(200, 0.5),
       item_to_item: source(200, 1),

@@ -4,15 +4,19 @@ import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { learntSources } from '../../common/bundle/learnt-sources.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
 import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
-import { RANKER_NAMES, type RankerName } from '../../common/models/ranker-names.ts';
+import { RANKER_NAMES } from '../../common/models/ranker-names.ts';
 import { recencySchema } from '../../common/models/recency.ts';
 import { DISTANCES } from '../../common/stability/score-regularisation.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 
+/** Second-stage networks that can serve as the ranker. */
+export const SECOND_STAGE_RANKERS = ['widedeep', 'dcn'] as const;
+export type SecondStage = (typeof SECOND_STAGE_RANKERS)[number];
+
 /** Rankers that can be trained. */
-export const RANKERS = RANKER_NAMES;
-export type Ranker = RankerName;
+export const RANKERS = [...RANKER_NAMES, ...SECOND_STAGE_RANKERS] as const;
+export type Ranker = (typeof RANKERS)[number];
 
 const positiveActions = [...ACTION_BY_NAME].filter(([, action]) => isPositive(action)).map(([name]) => name);
 

@@ -31,7 +31,7 @@ function moments(groups: number, seed: number): GroupedExamples {
 const examples = { train: moments(150, 1), validation: moments(40, 2), schema };
 const none = { skipped: 'no champion' };
 
-it.each(['linear', 'ranknet', 'listnet', 'lambdamart'] as const)(
+it.each(['linear', 'ranknet', 'listnet', 'lambdamart', 'widedeep', 'dcn'] as const)(
   'trains what the configuration names, to probabilities of the schema: %s',
   async (model) => {
     const config = trainSchema.parse({ ranker: { model }, threads: 1 });
@@ -39,7 +39,9 @@ it.each(['linear', 'ranknet', 'listnet', 'lambdamart'] as const)(
     expect(trained.model).toBe(model);
     expect(trained.validation[model]).toBeGreaterThan(0.8);
     await using scorer = await Scorer.open(trained.onnx, { featureSchemaHash: schema.hash });
-    const { features, labels, weights } = examples.train;
+    // A second-stage network is calibrated on the validation moments, the others on the training rows.
+    const calibratedOn = model === 'widedeep' || model === 'dcn' ? examples.validation : examples.train;
+    const { features, labels, weights } = calibratedOn;
     const scores = await scorer.run(features);
     let [predicted, observed] = [0, 0];
     scores.forEach((score, row) => {

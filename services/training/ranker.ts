@@ -4,10 +4,11 @@ import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
 import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
 import type { PointwiseOptions } from '../../common/models/pointwise.ts';
 import { chooseRanker, RANKER_FAMILIES } from '../../common/models/ranker-families.ts';
+import { asTask, chooseSecondStage, numericColumns } from '../../common/models/second-stage-families.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { squashed } from '../../common/onnx/squashed.ts';
 import { type NoTeacher, type RankerDrift, rankerDrift, type Teacher } from './champion.ts';
-import type { Ranker, TrainConfig } from './config.ts';
+import { type Ranker, SECOND_STAGE_RANKERS, type SecondStage, type TrainConfig } from './config.ts';
 import type { GroupedExamples } from './examples.ts';
 import type { Progress } from './progress.ts';
 import type { RankerExamples } from './ranker-examples.ts';
@@ -24,6 +25,11 @@ const SETTINGS = {
 /** The rankers that learn probabilities: the rest is calibrated afterwards, and knows neither teacher nor position bias. */
 const POINTWISE = ['logistic', 'neural'] as const;
 type Pointwise = (typeof POINTWISE)[number];
+
+/** The label of the second-stage networks' one task: whether the item was taken up. */
+const TASK = 'positive';
+/** Epochs that they usually take at most: a small log has more. */
+const NETWORK_EPOCHS = 15;
 
 export interface TrainedRanker {
   readonly model: Ranker;
@@ -67,7 +73,13 @@ export async function trainRanker(
     const seen = blind ? undefined : validation;
     const fitted = isPointwise(model)
       ? await fitPointwiseRanker(model, train, seen, options, progress)
-      : await fitOther(model, train, seen, { ...options, threads }, progress);
+      : await fitOther(
+          model,
+          train,
+          seen,
+          { ...options, threads, features: schema.features.map(({ name }) => name) },
+          progress,
+        );
     if (!blind) merits[model] = fitted.merit;
     if (best === undefined || fitted.merit > best.merit) best = { model, ...fitted };
   }
@@ -84,6 +96,16 @@ interface Fitted {
 
 type CommonOptions = Pick<PointwiseOptions, 'seed' | 'featureSchemaHash' | 'teacher' | 'positionBias'>;
 
+type OtherOptions = CommonOptions & {
+  readonly threads: number;
+  /** Names of the features, by column. */
+  readonly features: readonly string[];
+};
+
+function isSecondStage(model: Ranker): model is SecondStage {
+  return (SECOND_STAGE_RANKERS as readonly Ranker[]).includes(model);
+}
+
 function isPointwise(model: Ranker): model is Pointwise {
   return (POINTWISE as readonly Ranker[]).includes(model);
 }
@@ -92,7 +114,7 @@ async function fitOther(
   model: Exclude<Ranker, Pointwise>,
   train: GroupedExamples,
   validation: GroupedExamples | undefined,
-  { seed, threads, featureSchemaHash, teacher, positionBias }: CommonOptions & { threads: number },
+  { threads, teacher, positionBias, ...common }: OtherOptions,
   progress: Progress,
 ): Promise<Fitted> {
   if (positionBias !== undefined || (teacher !== undefined && teacher.lambda > 0)) {
@@ -101,11 +123,11 @@ async function fitOther(
       `ranker.model: ${model} takes neither a correction of position bias nor stability.lambda; ${POINTWISE.join(' and ')} do`,
     );
   }
+  if (isSecondStage(model)) return fitNetwork(model, train, validation, { ...common, threads }, progress);
   const family = RANKER_FAMILIES[model];
   const chosen = await chooseRanker({ ...family, grid: (data) => family.grid(data).slice(0, 1) }, train, {
-    seed,
+    ...common,
     threads,
-    ...(featureSchemaHash !== undefined && { featureSchemaHash }),
     onProgress: (done, total) => progress(`${model} ranker`, done, total),
     ...(validation && {
       validation: { examples: validation, metric: (scores) => meanNdcg(scores, validation) },
@@ -116,6 +138,27 @@ async function fitOther(
   const prior = { slope: 1, intercept: 0 };
   const calibration = calibrate('logistic', raw, train.labels, train.weights, prior);
   return { onnx: squashed(chosen.onnx, calibration), merit: chosen.merits[0] ?? 0 };
+}
+
+/** A second-stage network on the ranker's features, with one task. */
+async function fitNetwork(
+  model: SecondStage,
+  train: GroupedExamples,
+  validation: GroupedExamples | undefined,
+  { features, ...common }: OtherOptions,
+  progress: Progress,
+): Promise<Fitted> {
+  const stopping = validation && {
+    examples: asTask(validation, TASK),
+    metric: (raw: Float32Array) => meanNdcg(raw, validation),
+  };
+  const chosen = await chooseSecondStage(model, asTask(train, TASK), stopping, {
+    ...common,
+    columns: numericColumns(features),
+    tasks: [{ name: TASK, kind: 'binary' }],
+    onProgress: ({ epoch }) => progress(`${model} ranker`, epoch, Math.max(epoch, NETWORK_EPOCHS)),
+  });
+  return { onnx: chosen.model.onnx, merit: Math.max(0, ...chosen.merits) };
 }
 
 async function fitPointwiseRanker(

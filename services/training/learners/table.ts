@@ -13,6 +13,8 @@ export const LEARNERS: Readonly<Record<LearntSource, Learner>> = {
   ease: easeLearner,
   bprmf: familyLearner('bprmf'),
   lightgcn: familyLearner('lightgcn'),
+  svd: familyLearner('svd'),
+  als: familyLearner('als'),
   gmf: familyLearner('gmf'),
   twotower: familyLearner('twotower'),
   mlp: scoresLearner('mlp'),
