@@ -5,17 +5,16 @@ import {
   clip,
   concat,
   div,
-  gather,
   gemm,
   greater,
   isNan,
   log,
   matmul,
   mul,
+  selectColumns,
   sign,
   sub,
   toFloat,
-  transpose,
   where,
 } from '../onnx/operators.ts';
 import {
@@ -122,12 +121,6 @@ export function encodeIndices(row: Float32Array, { numeric, categorical }: Featu
 
 function clampedValue(row: Float32Array, { column, low, high }: NumericEncoding): number {
   return Math.min(Math.max(row[column], low), high);
-}
-
-/** Columns `wanted` of a matrix, as rows of its transpose: four times as fast in ONNX Runtime as gathering columns. */
-export function selectColumns(matrix: Value, wanted: readonly number[]): Value {
-  if (wanted.length === matrix.shape[1] && wanted.every((column, i) => column === i)) return matrix;
-  return transpose(gather(transpose(matrix, [1, 0]), wanted, 0), [1, 0]);
 }
 
 function constants<T>(graph: Graph, name: string, of: readonly T[], value: (item: T) => number): Value {

@@ -1,4 +1,5 @@
 import type { VectorModel } from './candidate-model.ts';
+import { gramian } from './gramian.ts';
 import { type IalsModel, ialsDefaults } from './ials.ts';
 import type { RecencyOptions } from './recency.ts';
 
@@ -33,16 +34,4 @@ export function foldable(
     itemFactors: scaled,
     gramian: gramian(scaled, dim),
   };
-}
-
-/** factorsᵀ factors. */
-function gramian(factors: Float32Array, dim: number): Float64Array {
-  const products = new Float64Array(dim * dim);
-  for (let at = 0; at < factors.length; at += dim) {
-    for (let i = 0; i < dim; i++) {
-      const value = factors[at + i];
-      for (let j = 0; j < dim; j++) products[i * dim + j] += value * factors[at + j];
-    }
-  }
-  return products;
 }

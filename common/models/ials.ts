@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { packArrays, unpackArrays } from '../arrays.ts';
 import type { FitRun, Refinement, VectorModel } from './candidate-model.ts';
+import { gramian } from './gramian.ts';
 import { IalsTraining, ridgeOf } from './ials-training.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import type { RecencyOptions } from './recency.ts';
@@ -106,9 +107,8 @@ export function fitIals(
     onSweep?.(sweep + 1, sweeps);
   }
   const itemFactors = training.itemFactors();
-  const gramian = new Float64Array(dim * dim);
-  fillGramian(itemFactors, dim, gramian);
-  return { options, itemCount: matrix.columnCount, itemFactors, gramian };
+  const { columnCount: itemCount } = matrix;
+  return { options, itemCount, itemFactors, gramian: gramian(itemFactors, dim) };
 }
 
 /** The model over the rows of the matrix, on the threads of the run; its settings with the run's seed. */
@@ -200,17 +200,6 @@ export function decodeIals(bytes: Uint8Array): IalsModel {
     itemFactors: part.array('itemFactors', 'f32', itemCount * options.dim),
     gramian: part.array('gramian', 'f64', options.dim ** 2),
   };
-}
-
-/** gramian = factorsᵀ factors. */
-function fillGramian(factors: Float32Array, dim: number, gramian: Float64Array): void {
-  gramian.fill(0);
-  for (let at = 0; at < factors.length; at += dim) {
-    for (let i = 0; i < dim; i++) addFactors(gramian, i * dim, factors[at + i], factors, at, i + 1);
-  }
-  for (let i = 0; i < dim; i++) {
-    for (let j = 0; j < i; j++) gramian[j * dim + i] = gramian[i * dim + j];
-  }
 }
 
 /** Solves rows against the factors of the items, in float64. */

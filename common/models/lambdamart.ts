@@ -2,7 +2,7 @@ import { KernelPool } from '../kernels/kernel-pool.ts';
 import { toBytes } from '../onnx/encode.ts';
 import { Graph } from '../onnx/graph.ts';
 import { reshape } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT } from '../onnx/scorer.ts';
+import { FEATURES_INPUT, SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import { type TreeEnsemble, treeEnsembleRegressor } from '../onnx/tree-ensemble.ts';
 import { Random } from '../random.ts';
 import type { GroupedExamples } from './grouped-examples.ts';
@@ -99,7 +99,7 @@ function exported(ensemble: TreeEnsemble, width: number, featureSchemaHash: stri
   const graph = new Graph();
   const features = graph.input(FEATURES_INPUT, ['N', width]);
   const score = reshape(treeEnsembleRegressor(features, ensemble), ['N'], SCORE_OUTPUT);
-  const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+  const metadata = schemaMetadata(featureSchemaHash);
   return toBytes(graph, { outputs: { [SCORE_OUTPUT]: score }, parameters: 'initialisers', metadata });
 }
 

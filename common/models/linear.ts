@@ -1,7 +1,7 @@
 import { toBytes } from '../onnx/encode.ts';
 import { Graph } from '../onnx/graph.ts';
 import { gemm, reshape } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT } from '../onnx/scorer.ts';
+import { FEATURES_INPUT, SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import type { Examples } from './examples.ts';
 import type { DenseLayer } from './pointwise.ts';
 import { fitStandardiser, type Standardiser, standardise } from './standardiser.ts';
@@ -39,7 +39,7 @@ export function fitLinear(
   const layer = gemm(input, graph.parameter('weights_0', [size - 1, 1], weights), {
     bias: graph.parameter('bias_0', [1], bias, false),
   });
-  const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+  const metadata = schemaMetadata(featureSchemaHash);
   const outputs = { [SCORE_OUTPUT]: reshape(layer, ['N'], SCORE_OUTPUT) };
   const onnx = toBytes(graph, { outputs, parameters: 'initialisers', metadata });
   return { standardiser, layers: [{ weights, bias }], onnx };

@@ -3,7 +3,7 @@ import { toBytes } from '../onnx/encode.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import { type Groups, listNet, rankNet } from '../onnx/losses.ts';
 import { reshape } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT, Scorer } from '../onnx/scorer.ts';
+import { FEATURES_INPUT, SCORE_OUTPUT, Scorer, schemaMetadata } from '../onnx/scorer.ts';
 import { type Epoch, type TrainReport, train } from '../onnx/train.ts';
 import { Random } from '../random.ts';
 import type { GroupedExamples } from './grouped-examples.ts';
@@ -85,7 +85,7 @@ export async function fitListwise(
   const groups: Groups = { scores: reshape(logits, ['G', length]), labels, mask };
   const output = loss === 'ranknet' ? rankNet(groups) : listNet(groups);
   const serving = () => {
-    const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+    const metadata = schemaMetadata(featureSchemaHash);
     const outputs = { [SCORE_OUTPUT]: logits };
     return toBytes(graph, { outputs, cut: [features], parameters: 'initialisers', metadata });
   };

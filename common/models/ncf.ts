@@ -3,7 +3,7 @@ import type { Column } from '../onnx/batches.ts';
 import { toBytes } from '../onnx/encode.ts';
 import type { Value } from '../onnx/graph.ts';
 import { binaryCrossEntropy } from '../onnx/losses.ts';
-import { FEATURE_SCHEMA_KEY, SCORE_OUTPUT } from '../onnx/scorer.ts';
+import { SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import { openSession } from '../onnx/session.ts';
 import { type TrainReport, train } from '../onnx/train.ts';
 import { Random } from '../random.ts';
@@ -146,7 +146,7 @@ function exported(
   { featureSchemaHash }: NcfOptions,
   outputs: Readonly<Record<string, Value>>,
 ): Uint8Array {
-  const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+  const metadata = schemaMetadata(featureSchemaHash);
   return toBytes(graph, { outputs, parameters: 'initialisers', metadata });
 }
 

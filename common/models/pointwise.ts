@@ -4,7 +4,7 @@ import { toBytes } from '../onnx/encode.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import { binaryCrossEntropy } from '../onnx/losses.ts';
 import { add, gemm, probability, relu, reshape } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT } from '../onnx/scorer.ts';
+import { FEATURES_INPUT, SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import { type Epoch, type TrainReport, train, type Validation } from '../onnx/train.ts';
 import { Random } from '../random.ts';
 import { type ScoreRegularisation, scoreRegularised } from '../stability/score-regularisation.ts';
@@ -91,7 +91,7 @@ export async function fitPointwise(
     schedule: 'cosine',
     ...(validation && { validation: trainValidation(validation, features, score) }),
   });
-  const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+  const metadata = schemaMetadata(featureSchemaHash);
   const onnx = toBytes(graph, { outputs: { [SCORE_OUTPUT]: score }, parameters: 'initialisers', metadata });
   return { standardiser, layers, onnx, report };
 }

@@ -113,11 +113,12 @@ function hashed({ featureSchemaHash }: RankerRun) {
 const PATIENCE = 5;
 
 /** What the fits of networks share. */
-function networkRun({ seed, threads, validation, onProgress, ...rest }: RankerRun, epochs: number) {
+function networkRun(run: RankerRun, epochs: number) {
+  const { seed, threads, validation, onProgress } = run;
   return {
     seed,
     threads,
-    ...hashed(rest as RankerRun),
+    ...hashed(run),
     ...(onProgress && { onProgress: ({ epoch }: { epoch: number }) => onProgress(epoch, epochs) }),
     ...(validation && { validation: { ...validation, patience: PATIENCE } }),
   };

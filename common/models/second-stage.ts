@@ -2,7 +2,7 @@ import { Tensor } from 'onnxruntime-node';
 import { toBytes } from '../onnx/encode.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import { add, mul, reduceMean, reshape, slice } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY, FEATURES_INPUT, SCORE_OUTPUT } from '../onnx/scorer.ts';
+import { FEATURES_INPUT, SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import { openSession } from '../onnx/session.ts';
 import { type Epoch, type TrainReport, train, type Validation } from '../onnx/train.ts';
 import { Random } from '../random.ts';
@@ -301,7 +301,7 @@ function exported(
     outputs[task.name] = calibrated(task, heads[head], calibrations[head], task.name);
   });
   outputs[SCORE_OUTPUT] = outputs[tasks[scoreHead(options)].name];
-  const metadata = { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+  const metadata = schemaMetadata(featureSchemaHash);
   return toBytes(graph, { outputs, parameters: 'initialisers', metadata });
 }
 

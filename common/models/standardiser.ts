@@ -1,5 +1,5 @@
 import type { Graph, Value } from '../onnx/graph.ts';
-import { concat, gather, isNan, mul, sub, toFloat, transpose, where } from '../onnx/operators.ts';
+import { concat, isNan, mul, selectColumns, sub, toFloat, where } from '../onnx/operators.ts';
 
 /** How raw features become a network's input, learnt from the training rows. */
 export interface Standardiser {
@@ -50,11 +50,5 @@ export function standardise(graph: Graph, features: Value, standardiser: Standar
   const scaled = mul(centred, graph.constant('inverse_std', [width], inverseStd));
   const imputed = where(missing, 0, scaled, 'imputed');
   if (indicators.length === 0) return imputed;
-  const indicated = indicators.length === width ? missing : columns(missing, indicators);
-  return concat([imputed, toFloat(indicated)], 1, 'standardised');
-}
-
-/** As rows of the transpose: four times as fast in ONNX Runtime as gathering columns. */
-function columns(matrix: Value, wanted: readonly number[]): Value {
-  return transpose(gather(transpose(matrix, [1, 0]), wanted, 0), [1, 0]);
+  return concat([imputed, toFloat(selectColumns(missing, indicators))], 1, 'standardised');
 }

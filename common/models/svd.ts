@@ -2,6 +2,7 @@ import { KernelPool } from '../kernels/kernel-pool.ts';
 import { SparseProduct } from '../kernels/sparse-product.ts';
 import { Random } from '../random.ts';
 import type { FitRun, VectorModel } from './candidate-model.ts';
+import { gramian } from './gramian.ts';
 import { columnEntries, type InteractionMatrix, transpose } from './interactions.ts';
 import { symmetricEigen } from './symmetric-eigen.ts';
 import { vectorModel } from './vector-model.ts';
@@ -62,7 +63,7 @@ export async function fitSvd(
   orthonormalise(byItem, width);
   forward.multiply(byItem, width, byUser);
   const dim = Math.min(options.dim, itemCount);
-  const { vectors } = symmetricEigen(gramianOf(byUser, width), width);
+  const { vectors } = symmetricEigen(gramian(byUser, width), width);
   const itemFactors = product(byItem, width, vectors, dim);
   new SparseProduct(pool, { ...matrix, weights: entryScales(matrix, 0) }).multiply(byItem, width, byUser);
   return vectorModel(dim, product(byUser, width, vectors, dim), itemFactors);
@@ -79,16 +80,16 @@ function entryScales(matrix: InteractionMatrix, exponent: number): Float32Array 
  * L Lᵀ = tableᵀ table, table L⁻ᵀ. A column that depends on those before it becomes zero.
  */
 function orthonormalise(table: Float32Array, width: number): void {
-  const gramian = gramianOf(table, width);
+  const products = gramian(table, width);
   const lower = new Float64Array(width * width);
   const inverse = new Float64Array(width * width);
   for (let j = 0; j < width; j++) {
-    let pivot = gramian[j * width + j];
+    let pivot = products[j * width + j];
     for (let k = 0; k < j; k++) pivot -= lower[j * width + k] ** 2;
-    if (!(pivot > RANK_TOLERANCE * gramian[j * width + j])) continue;
+    if (!(pivot > RANK_TOLERANCE * products[j * width + j])) continue;
     const root = Math.sqrt(pivot);
     for (let i = j; i < width; i++) {
-      let sum = gramian[i * width + j];
+      let sum = products[i * width + j];
       for (let k = 0; k < j; k++) sum -= lower[i * width + k] * lower[j * width + k];
       lower[i * width + j] = sum / root;
     }
@@ -100,21 +101,6 @@ function orthonormalise(table: Float32Array, width: number): void {
     }
   }
   table.set(product(table, width, inverse, width));
-}
-
-/** tableᵀ table in float64. */
-function gramianOf(table: Float32Array, width: number): Float64Array {
-  const gramian = new Float64Array(width * width);
-  for (let row = 0; row < table.length; row += width) {
-    for (let i = 0; i < width; i++) {
-      const value = table[row + i];
-      for (let j = 0; j <= i; j++) gramian[i * width + j] += value * table[row + j];
-    }
-  }
-  for (let i = 0; i < width; i++) {
-    for (let j = 0; j < i; j++) gramian[j * width + i] = gramian[i * width + j];
-  }
-  return gramian;
 }
 
 /** The first `columns` columns of table · matrix, both of width `width`. */

@@ -2,7 +2,7 @@ import { toBytes } from '../onnx/encode.ts';
 import { Graph } from '../onnx/graph.ts';
 import { inBatchSoftmax } from '../onnx/losses.ts';
 import { div } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY } from '../onnx/scorer.ts';
+import { schemaMetadata } from '../onnx/scorer.ts';
 import { type TrainReport, train } from '../onnx/train.ts';
 import { Random } from '../random.ts';
 import type { FitRun, VectorModel } from './candidate-model.ts';
@@ -115,8 +115,7 @@ export async function fitTwoTower(
     }),
   });
   const model = await vectors.refresh();
-  const metadata =
-    options.featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: options.featureSchemaHash };
+  const metadata = schemaMetadata(options.featureSchemaHash);
   const exported = ({ vector }: Tower) =>
     toBytes(graph, { outputs: { [VECTOR_OUTPUT]: vector }, parameters: 'initialisers', metadata });
   return {

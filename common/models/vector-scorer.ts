@@ -2,7 +2,7 @@ import { embedding } from '../onnx/embedding.ts';
 import { toBytes } from '../onnx/encode.ts';
 import { Graph } from '../onnx/graph.ts';
 import { mul, reduceSum } from '../onnx/operators.ts';
-import { FEATURE_SCHEMA_KEY, SCORE_OUTPUT } from '../onnx/scorer.ts';
+import { SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import type { VectorModel } from './candidate-model.ts';
 
 /** Inputs of `vectorScorer`: int64 [N] rows of the training matrix and item ordinals. An id outside its table fails the run. */
@@ -23,6 +23,6 @@ export function vectorScorer(
   const users = rowsOf(USER_INPUT, 'user factors', userFactors);
   const items = rowsOf(ITEM_INPUT, 'item factors', itemFactors);
   const score = reduceSum(mul(users, items), { axes: [1] }, SCORE_OUTPUT);
-  const metadata = featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+  const metadata = schemaMetadata(featureSchemaHash);
   return toBytes(graph, { outputs: { [SCORE_OUTPUT]: score }, parameters: 'initialisers', metadata });
 }

@@ -1,6 +1,6 @@
 import type { Value } from '../onnx/graph.ts';
-import { add, concat, gatherRows, mul, toInteger } from '../onnx/operators.ts';
-import { type EncodedFeatures, type EncodedIndices, selectColumns } from './encoded-features.ts';
+import { add, concat, gatherRows, mul, selectColumns, toInteger } from '../onnx/operators.ts';
+import type { EncodedFeatures, EncodedIndices } from './encoded-features.ts';
 import { binIndex, categoryIndex, type FeatureEncoding } from './feature-columns.ts';
 
 /**

@@ -12,6 +12,11 @@ export const SCORE_OUTPUT = 'score';
 /** The metadata key under which a model names the feature schema that it was trained on. */
 export const FEATURE_SCHEMA_KEY = 'feature_schema_hash';
 
+/** The metadata that names the schema; none without. */
+export function schemaMetadata(featureSchemaHash: string | undefined): Readonly<Record<string, string>> {
+  return featureSchemaHash === undefined ? {} : { [FEATURE_SCHEMA_KEY]: featureSchemaHash };
+}
+
 /** What the caller will feed; a model that differs is refused. */
 export interface ScorerExpectation {
   /** Columns of the feature matrix. */
