@@ -1,4 +1,4 @@
-import type { HeldOut } from '../../common/models/candidate-model.ts';
+import type { CandidateModel, HeldOut } from '../../common/models/candidate-model.ts';
 import { rankHeldOut } from '../../common/models/held-out.ts';
 import { type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
 import { isOrdered, noRecency, type RecencyOptions } from '../../common/models/recency.ts';
@@ -27,22 +27,40 @@ export class Trials {
   readonly heldOut: HeldOut;
   /** Whether the data says which event came first. */
   readonly ordered: boolean;
-  readonly #targets: readonly Target[];
 
   constructor({ train }: Holdout, config: TrainConfig) {
     const users = Array.from({ length: train.rowCount }, (_, user) => user);
     const last = latestPairs(train, users, 1);
     this.matrix = withoutPairs(train, PairSet.of(last, train.columnCount));
     this.ordered = isOrdered(train);
-    this.#targets = drawn(last, config.tuning.usersMax, new Random(config.seed));
-    this.heldOut = heldOutFrom(this.matrix, this.#targets);
+    const targets = drawn(last, config.tuning.usersMax, new Random(config.seed));
+    this.heldOut = heldOutFrom(this.matrix, targets);
   }
 
   /** The option of the best mean NDCG@10, the first of equal ones. */
-  best<T>(options: readonly T[], scoreOf: (option: T) => HistoryScore): T {
-    const merits = options.map((option) => meanNdcg(this.matrix, this.#targets, scoreOf(option)));
+  async best<T>(options: readonly T[], scoreOf: (option: T) => HistoryScore): Promise<T> {
+    const merits: number[] = [];
+    for (const option of options) {
+      merits.push(await this.heldOut.merit(historyModel(this.matrix, scoreOf(option))));
+    }
     return options[merits.indexOf(Math.max(...merits))];
   }
+}
+
+/** The rows of the matrix as the histories that are scored. */
+function historyModel(
+  { offsets, columns, columnCount }: InteractionMatrix,
+  score: HistoryScore,
+): CandidateModel {
+  return {
+    itemCount: columnCount,
+    scoreUsers(users, scores) {
+      users.forEach((user, row) => {
+        const history = columns.subarray(offsets[user], offsets[user + 1]);
+        score(history, scores.subarray(row * columnCount, (row + 1) * columnCount));
+      });
+    },
+  };
 }
 
 /** The last pairs of at most `tuning.usersMax` users, for a fit that stops by them, and the matrix without them. */
@@ -74,25 +92,4 @@ function heldOutFrom(matrix: InteractionMatrix, pairs: readonly Target[]): HeldO
 /** How fast histories may fade: as configured, slower, or not at all, which differs from data to data. */
 export function recenciesFrom(configured: RecencyOptions): RecencyOptions[] {
   return [configured, ...HALF_LIVES.map((halfLifeEvents) => ({ halfLifeEvents, floor: FLOOR })), noRecency];
-}
-
-/** Mean of 1 / log2(rank + 1) of the target where it is in the first ten of the items not in the history, ties by ordinal. */
-function meanNdcg(
-  { offsets, columns, columnCount }: InteractionMatrix,
-  targets: readonly Target[],
-  score: HistoryScore,
-): number {
-  const scores = new Float32Array(columnCount);
-  let sum = 0;
-  for (const { user, item } of targets) {
-    const history = columns.subarray(offsets[user], offsets[user + 1]);
-    score(history, scores);
-    for (const seen of history) scores[seen] = Number.NEGATIVE_INFINITY;
-    let rank = 1;
-    for (let other = 0; other < columnCount; other++) {
-      if (scores[other] > scores[item] || (scores[other] === scores[item] && other < item)) rank++;
-    }
-    if (rank <= CUT_OFF) sum += 1 / Math.log2(rank + 1);
-  }
-  return sum / Math.max(1, targets.length);
 }

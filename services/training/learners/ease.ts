@@ -22,7 +22,7 @@ export const easeLearner = learner<EaseSettings>({
       const model = easeNeighbours(await fitEase(trials.matrix, fit, config.threads), neighbours);
       for (const faded of recencies) options.push({ fit, recency: faded, model: withRecency(model, faded) });
     }
-    const { model: _, ...best } = trials.best(options, ({ model }) => neighbourScore(model));
+    const { model: _, ...best } = await trials.best(options, ({ model }) => neighbourScore(model));
     return best;
   },
   learn: async (matrix, { fit, recency }, { config }) => {

@@ -36,7 +36,9 @@ export function familyLearner(source: LearntSource) {
         recencies.map((recency): FoldIn => ({ regularisation, recency })),
       );
       const { seed } = run.config;
-      const foldIn = trials.best(foldIns, (option) => foldedScore(foldable(vectors(model), option, seed)));
+      const foldIn = await trials.best(foldIns, (option) =>
+        foldedScore(foldable(vectors(model), option, seed)),
+      );
       return { fit: settings, foldIn };
     },
     learn: async (matrix, { fit: settings, foldIn }, run) => {

@@ -10,7 +10,7 @@ export const ialsLearner = learner<IalsOptions>({
     const options = { ...run.config.ials, seed: run.config.seed };
     if (trials === undefined || !trials.ordered) return options;
     const model = fitted(trials.matrix, options, run);
-    const foldInRecency = trials.best(recenciesFrom(options.foldInRecency), (recency) =>
+    const foldInRecency = await trials.best(recenciesFrom(options.foldInRecency), (recency) =>
       foldedScore({ ...model, options: { ...model.options, foldInRecency: recency } }),
     );
     return { ...options, foldInRecency };
