@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOf } from '../../../common/columns.ts';
 import type { VectorModel } from '../../../common/models/candidate-model.ts';
@@ -8,8 +7,8 @@ import { fitIalsCandidates, ialsDefaults } from '../../../common/models/ials.ts'
 import type { InteractionMatrix } from '../../../common/models/interactions.ts';
 import { vectorModel } from '../../../common/models/vector-model.ts';
 import { readItemLists } from '../item-lists.ts';
-import type { Peer } from './peer.ts';
-import { runScript } from './python.ts';
+import { median, type Peer } from './peer.ts';
+import { inFolder, readFloats, runScript } from './python.ts';
 
 const DIM = 64;
 const SWEEPS = 15;
@@ -36,8 +35,8 @@ export const ialsPeer: Peer = {
     }
     const ndcg = async ({ model }: Timed) => (await rankHeldOut(model, train, test, [10]))[0].ndcg;
     return {
-      ownSeconds: median(own),
-      peerSeconds: median(peer),
+      ownSeconds: median(own.map(({ seconds }) => seconds)),
+      peerSeconds: median(peer.map(({ seconds }) => seconds)),
       'ndcg@10': await ndcg(own[0]),
       'peerNdcg@10': await ndcg(peer[0]),
       settings: {
@@ -57,10 +56,6 @@ interface Timed {
   readonly model: VectorModel;
 }
 
-function median(runs: readonly Timed[]): number {
-  return runs.map(({ seconds }) => seconds).sort((a, b) => a - b)[Math.floor(runs.length / 2)];
-}
-
 async function fitOwn(train: InteractionMatrix, seed: number): Promise<Timed> {
   const weights = new Float32Array(train.weights.length).fill(ALPHA);
   const options = {
@@ -78,20 +73,13 @@ async function fitOwn(train: InteractionMatrix, seed: number): Promise<Timed> {
 }
 
 function fitPeer(train: InteractionMatrix, python: string, seed: number): Timed {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-peer-'));
-  try {
+  return inFolder((folder) => {
     writeFileSync(join(folder, 'offsets.u32'), bytesOf(train.offsets));
     writeFileSync(join(folder, 'columns.u32'), bytesOf(train.columns));
     const sizes = [train.rowCount, train.columnCount, DIM, SWEEPS];
     const args = [folder, ...[...sizes, REGULARISATION, ALPHA, THREADS, seed].map(String)];
     const { seconds } = runScript(python, 'ials.py', args);
-    const users = floats(join(folder, 'users.f32'));
-    return { seconds, model: vectorModel(DIM, users, floats(join(folder, 'items.f32'))) };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function floats(path: string): Float32Array {
-  return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+    const users = readFloats(join(folder, 'users.f32'));
+    return { seconds, model: vectorModel(DIM, users, readFloats(join(folder, 'items.f32'))) };
+  });
 }

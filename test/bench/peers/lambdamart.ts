@@ -1,5 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { bytesOf } from '../../../common/columns.ts';
 import type { GroupedExamples } from '../../../common/models/grouped-examples.ts';
@@ -11,8 +10,8 @@ import {
 import { RANKER_FAMILIES } from '../../../common/models/ranker-families.ts';
 import { Random } from '../../../common/random.ts';
 import { measureRanker, type RankingParts, ranking, readParts } from '../ltr.ts';
-import type { Peer } from './peer.ts';
-import { runScript } from './python.ts';
+import { median, type Peer } from './peer.ts';
+import { inFolder, readFloats, runScript } from './python.ts';
 
 const THREADS = 2;
 const REPEATS = 3;
@@ -111,7 +110,6 @@ function timed(python: string, seed: number) {
     own.push((performance.now() - start) / 1000);
     peer.push(fitPeer(python, { train }, [options], seed).seconds);
   }
-  const median = (of: number[]) => of.sort((a, b) => a - b)[Math.floor(REPEATS / 2)];
   return { ownSeconds: median(own), peerSeconds: median(peer), timed: TIMED };
 }
 
@@ -143,8 +141,7 @@ function fitPeer(
   settings: readonly LambdaMartOptions[],
   seed: number,
 ): { seconds: number; scores: Record<'valid' | 'test', Float32Array[]> } {
-  const folder = mkdtempSync(join(tmpdir(), 'millrace-peer-'));
-  try {
+  return inFolder((folder) => {
     const parts = { train, ...heldOut };
     for (const [name, { features, labels, groups }] of Object.entries(parts)) {
       writeFileSync(join(folder, `${name}.features.f32`), bytesOf(features));
@@ -156,13 +153,7 @@ function fitPeer(
     writeFileSync(join(folder, 'task.json'), JSON.stringify(task));
     const { seconds } = runScript(python, 'lambdamart.py', [folder]);
     const scoresOf = (name: string) =>
-      name in heldOut ? settings.map((_, i) => floats(join(folder, `${i}.${name}.f32`))) : [];
+      name in heldOut ? settings.map((_, i) => readFloats(join(folder, `${i}.${name}.f32`))) : [];
     return { seconds, scores: { valid: scoresOf('valid'), test: scoresOf('test') } };
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
-}
-
-function floats(path: string): Float32Array {
-  return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
+  });
 }

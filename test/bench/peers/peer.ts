@@ -15,3 +15,8 @@ export interface PeerFigures {
   readonly peerSeconds: number;
   readonly [figure: string]: unknown;
 }
+
+/** The middle of the seconds of an odd number of repeats. */
+export function median(seconds: readonly number[]): number {
+  return seconds.toSorted((a, b) => a - b)[Math.floor(seconds.length / 2)];
+}

@@ -1,4 +1,6 @@
 import { spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { projectRoot } from '../../../common/root.ts';
 
@@ -25,4 +27,19 @@ export function runScript(python: string, script: string, args: readonly string[
   const { status, stdout, stderr } = spawnSync(python, [path, ...args], { encoding: 'utf8', env });
   if (status !== 0) throw new Error(`${script} ended with ${status}:\n${stdout}${stderr}`);
   return JSON.parse(stdout.trim().split('\n').at(-1)!);
+}
+
+/** Gives `exchange` a new folder, for files to and from a script, and removes it afterwards. */
+export function inFolder<T>(exchange: (folder: string) => T): T {
+  const folder = mkdtempSync(join(tmpdir(), 'millrace-peer-'));
+  try {
+    return exchange(folder);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** A file of float32 values. */
+export function readFloats(path: string): Float32Array {
+  return new Float32Array(new Uint8Array(readFileSync(path)).buffer);
 }
