@@ -65,6 +65,15 @@ describe('bench ctr', () => {
     expect(positive).toBe('1');
   });
 
+  it('knows a number however it is written', async () => {
+    const labelled = (name: string, zero: string, one: string) =>
+      file(name, ['x,y', ...Array.from({ length: 40 }, (_, i) => `${i % 7},${i % 4 === 0 ? one : zero}`)]);
+    const [floats, whole] = [labelled('floats.csv', '0.0', '1.0'), labelled('whole.csv', '0', '1')];
+    const auc = async (testFile: string) =>
+      (await run('--train', floats, '--test', testFile, '--label', 'y', '--model', 'logistic')).auc;
+    expect(await auc(whole)).toBe(await auc(floats));
+  });
+
   it('names file, line and column of what it cannot use', async () => {
     const refused = (trainFile: string, testFile: string, label = 'wins') =>
       expect(
@@ -88,6 +97,9 @@ describe('bench ctr', () => {
       "label.csv:4: column 'wins': label 'maybe' is neither no nor yes",
     );
     await refused(changed('blank.csv', 'red,1,7,,city 1,?'), test).toThrow("label 'wins' has 1 values (no");
+    await refused(train, changed('sure.csv', 'red,1,7,,city 1,no')).toThrow(
+      "sure.csv: label 'wins' has one value only",
+    );
     await refused(train, file('narrow.csv', ['colour,size,wins', 'red,1,no'])).toThrow(
       "narrow.csv:1: no column 'constant'",
     );

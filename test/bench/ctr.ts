@@ -83,7 +83,7 @@ function readData(files: { train: string; test: string; label: string }): CtrDat
   const train = readCsvTable(files.train);
   const test = readCsvTable(files.test);
   const [labels] = columnsNamed(train, [files.label]);
-  const [negative, positive] = labelValues(train, labels);
+  const known = labelValues(train, labels);
   const names = train.columns.flatMap(({ name }) => (name === files.label ? [] : [name]));
   if (names.length === 0) throw new UsageError(`${files.train}:1: no column beside the label`);
   const rareBelow = Math.min(RARE_ROWS, train.lines.length / RARE_SHARE);
@@ -92,9 +92,12 @@ function readData(files: { train: string; test: string; label: string }): CtrDat
     rows: table.lines.length,
     width: names.length,
     features: located(table, () => vectoriser.features(columnsNamed(table, names))),
-    labels: { [TASK]: labelsOf(table, columnsNamed(table, [files.label])[0], [negative, positive]) },
+    labels: { [TASK]: labelsOf(table, columnsNamed(table, [files.label])[0], known) },
   });
-  return { vectoriser, positive, train: examples(train), test: examples(test) };
+  const data = { vectoriser, positive: known[1], train: examples(train), test: examples(test) };
+  if (new Set(data.test.labels[TASK]).size < 2)
+    throw new UsageError(`${files.test}: label '${files.label}' has one value only, which leaves no AUC`);
+  return data;
 }
 
 /** The negative and the positive value. */
@@ -111,16 +114,19 @@ function labelValues({ file, lines }: CsvTable, { name, values, codes }: TextCol
   return secondIsPositive ? [values[0], values[1]] : [values[1], values[0]];
 }
 
+/** 1 where the label is the second of `known`, else 0; numbers are the same however they are written. */
 function labelsOf(
   { file, lines }: CsvTable,
   { name, values, codes }: TextColumn,
   known: readonly string[],
 ): Float32Array {
+  const labelOf = values.map((value) =>
+    known.includes(value) ? known.indexOf(value) : known.findIndex((of) => Number(of) === Number(value)),
+  );
   return Float32Array.from(codes, (code, row) => {
     if (code === MISSING)
       throw new UsageError(`${file}:${lines[row]}: column '${name}': the label is missing`);
-    const label = known.indexOf(values[code]);
-    if (label >= 0) return label;
+    if (labelOf[code] >= 0) return labelOf[code];
     throw new UsageError(
       `${file}:${lines[row]}: column '${name}': label '${values[code]}' is neither ${known.join(' nor ')}`,
     );
