@@ -72,6 +72,14 @@ describe('bench ltr', () => {
     expect(last.validation).toEqual((await run(...linear)).validation);
   });
 
+  it('takes the default settings where no validation group has an order', async () => {
+    const flat = join(folder, 'flat-valid');
+    writeFileSync(flat, '1 qid:1 1:1 3:0\n0 qid:2 1:2 3:0\n');
+    const figures = await run('--train', train, '--valid', flat, '--test', test, '--model', 'lambdamart');
+    expect(figures.validation).toEqual([]);
+    expect(figures['ndcg@1']).toBeGreaterThan(0.6);
+  });
+
   it('names a wrong option or line', async () => {
     await expect(run('--train', train)).rejects.toThrow('--test is missing');
     await expect(run('--train', train, '--test', test)).rejects.toThrow('--valid is missing');

@@ -110,7 +110,7 @@ function groupsOf(examples: GroupedExamples, from: number, to: number): GroupedE
   };
 }
 
-/** Fits and measures a ranker on the test part. */
+/** Fits and measures a ranker on the test part; by its default settings where no validation group has an order to learn from. */
 export async function measureRanker(
   name: RankerName,
   { train, valid, test }: RankingParts,
@@ -118,10 +118,14 @@ export async function measureRanker(
   seed: number,
 ) {
   const choosing = ranking(valid, [CHOOSING], noRelevant);
+  const validation = {
+    examples: valid,
+    metric: (scores: Float32Array | Float64Array) => choosing.ndcg(scores)[0],
+  };
   const chosen = await chooseRanker(RANKER_FAMILIES[name], train, {
     seed,
     threads: THREADS,
-    validation: { examples: valid, metric: (scores) => choosing.ndcg(scores)[0] },
+    ...(tellingGroups(valid).length > 0 && { validation }),
   });
   await using scorer = await Scorer.open(chosen.onnx);
   const scores = await scorer.run(test.features);
