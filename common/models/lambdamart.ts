@@ -142,6 +142,7 @@ class Boosters implements Disposable {
   readonly #pool: KernelPool;
   readonly #grower: TreeGrower;
   readonly #members: Member[];
+  /** The columns that vary, which alone are binned. */
   readonly #usable: Uint32Array;
   readonly #derivatives: Float32Array;
   /** Sum over the members. */
@@ -154,10 +155,10 @@ class Boosters implements Disposable {
     this.#options = options;
     this.#pool = new KernelPool(options.threads ?? 1);
     const bins = findBins(features, width, options.bins, random);
-    const binned: BinnedRows = binRows(this.#pool, features, width, bins);
     this.#usable = Uint32Array.from(bins.keys()).filter(
       (at) => bins[at].bounds.length > 0 || bins[at].hasMissing,
     );
+    const binned: BinnedRows = binRows(this.#pool, features, width, bins, this.#usable);
     this.#grower = new TreeGrower(this.#pool, binned, options);
     this.#derivatives = new Float32Array(2 * rows);
     this.#validationSums = new Float64Array(options.validation?.examples.rows ?? 0);
@@ -196,9 +197,10 @@ class Boosters implements Disposable {
     const { groupFraction, featureFraction } = this.#options;
     const { features, width, rows } = this.#examples;
     gradients.compute(scores, this.#derivatives);
-    const candidates = drawnFeatures(this.#usable, featureFraction, random);
+    const candidates = drawnFeatures(this.#usable.length, featureFraction, random);
     const sampled = drawnGroups(this.#examples.groups, groupFraction, random);
-    const tree = this.#grower.grow(this.#derivatives, sampled.rows, candidates, scores);
+    const grown = this.#grower.grow(this.#derivatives, sampled.rows, candidates, scores);
+    const tree = { ...grown, feature: grown.feature.map((at) => (at < 0 ? at : this.#usable[at])) };
     for (let row = 0; row < rows && sampled.rows.length < rows; row++)
       if (sampled.left[row] === 1) scores[row] += valueAt(tree, features, row * width);
     return tree;
@@ -212,10 +214,11 @@ interface Member {
   readonly trees: RegressionTree[];
 }
 
-function drawnFeatures(usable: Uint32Array, fraction: number, random: Random): Uint32Array {
-  if (fraction >= 1) return usable;
-  const count = Math.max(1, Math.round(fraction * usable.length));
-  return random.shuffle(usable.slice()).subarray(0, count).sort();
+function drawnFeatures(features: number, fraction: number, random: Random): Uint32Array {
+  const all = Uint32Array.from({ length: features }, (_, at) => at);
+  if (fraction >= 1) return all;
+  const count = Math.max(1, Math.round(fraction * features));
+  return random.shuffle(all).subarray(0, count).sort();
 }
 
 /** Rows of a share of the groups, ascending; `left` is 1 for the other rows. */

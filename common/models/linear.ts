@@ -27,16 +27,22 @@ export function fitLinear(
   { l2, featureSchemaHash }: LinearOptions,
 ): LinearModel {
   const standardiser = fitStandardiser(examples.features, examples.width);
-  const { gramian, moments } = normalEquations(examples, standardiser);
+  const { width, inverseStd, indicators } = standardiser;
+  const varying = Uint32Array.from(inverseStd.keys()).filter((column) => inverseStd[column] > 0);
+  const { gramian, moments } = normalEquations(examples, standardiser, varying);
   const size = moments.length;
   for (let i = 0; i < size - 1; i++) gramian[i * size + i] += Math.max(l2, SMALLEST_L2);
   const solution = solvePositive(gramian, moments);
-  const weights = Float32Array.from(solution.subarray(0, size - 1));
+  const weights = new Float32Array(width + indicators.length);
+  varying.forEach((column, i) => {
+    weights[column] = solution[i];
+  });
+  weights.set(solution.subarray(varying.length, size - 1), width);
   const bias = Float32Array.of(solution[size - 1]);
   const graph = new Graph();
   const features = graph.input(FEATURES_INPUT, ['N', examples.width]);
   const input = standardise(graph, features, standardiser);
-  const layer = gemm(input, graph.parameter('weights_0', [size - 1, 1], weights), {
+  const layer = gemm(input, graph.parameter('weights_0', [weights.length, 1], weights), {
     bias: graph.parameter('bias_0', [1], bias, false),
   });
   const metadata = schemaMetadata(featureSchemaHash);
@@ -48,13 +54,14 @@ export function fitLinear(
 /** Below it columns that depend on each other leave the equations without one solution. */
 const SMALLEST_L2 = 1e-8;
 
-/** Weighted means of products of the inputs, a constant 1 last: with one another, and with the labels. */
+/** Weighted means of products of the inputs, `varying` columns then indicators then a constant 1: with one another, and with the labels. */
 function normalEquations(
   { rows, width, features, labels, weights }: Parameters<typeof fitLinear>[0],
   standardiser: Standardiser,
+  varying: Uint32Array,
 ): { gramian: Float64Array; moments: Float64Array } {
   const { mean, inverseStd, indicators } = standardiser;
-  const size = width + indicators.length + 1;
+  const size = varying.length + indicators.length + 1;
   const gramian = new Float64Array(size * size);
   const moments = new Float64Array(size);
   const x = new Float64Array(size);
@@ -63,12 +70,13 @@ function normalEquations(
   for (let row = 0, at = 0; row < rows; row++, at += width) {
     const weight = weights?.[row] ?? 1;
     total += weight;
-    for (let i = 0; i < width; i++) {
-      const value = features[at + i];
-      x[i] = Number.isNaN(value) ? 0 : (value - mean[i]) * inverseStd[i];
+    for (let i = 0; i < varying.length; i++) {
+      const column = varying[i];
+      const value = features[at + column];
+      x[i] = Number.isNaN(value) ? 0 : (value - mean[column]) * inverseStd[column];
     }
     for (let i = 0; i < indicators.length; i++)
-      x[width + i] = Number.isNaN(features[at + indicators[i]]) ? 1 : 0;
+      x[varying.length + i] = Number.isNaN(features[at + indicators[i]]) ? 1 : 0;
     for (let i = 0; i < size; i++) {
       const scaled = weight * x[i];
       if (scaled === 0) continue;

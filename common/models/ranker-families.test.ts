@@ -44,6 +44,30 @@ describe('every ranker', () => {
     expect(ndcgOf(test)(await scores(onnx, test.features))).toBeGreaterThan(byChance + 0.12);
   });
 
+  it.each(['linear', 'lambdamart'] as const)(
+    'learns the same beside columns that never vary: %s',
+    async (name) => {
+      const family = RANKER_FAMILIES[name];
+      const widened = ({ features, ...rest }: GroupedExamples, constant: number): GroupedExamples => {
+        const wide = new Float32Array(rest.rows * 11).fill(constant);
+        features.forEach((value, at) => {
+          wide[Math.floor(at / 5) * 11 + 2 * (at % 5) + 1] = value;
+        });
+        return { ...rest, width: 11, features: wide };
+      };
+      const settings = { ...family.grid(train)[0], ...(name === 'lambdamart' && { trees: 5 }) };
+      const fitted = { seed: 1, threads: 1, featureSchemaHash: 'abc' };
+      const narrow = await scores(await family.fit(train, settings, fitted), test.features);
+      const onnx = await family.fit(widened(train, 3), settings, fitted);
+      await using scorer = await Scorer.open(onnx, { width: 11, featureSchemaHash: 'abc' });
+      const wide = await scorer.run(widened(test, 7).features);
+      expect(new Set(narrow).size).toBeGreaterThan(10);
+      wide.forEach((score, row) => {
+        expect(score).toBeCloseTo(narrow[row], 5);
+      });
+    },
+  );
+
   it('is chosen by the validation part, the first of the grid without one', async () => {
     const tried: number[] = [];
     const family: RankerFamily = {

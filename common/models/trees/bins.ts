@@ -126,19 +126,24 @@ export interface BinnedRows {
   readonly words: Int32Array;
 }
 
+/** Bins `columns` of the row-major `values`, which become features 0, 1, … of the result. */
 export function binRows(
   pool: KernelPool,
   values: Float32Array,
   width: number,
-  features: readonly FeatureBins[],
+  bins: readonly FeatureBins[],
+  columns: Uint32Array,
 ): BinnedRows {
   const rows = values.length / width;
-  const words = pool.i32(Math.ceil(width / 4) * rows);
+  const words = pool.i32(Math.ceil(columns.length / 4) * rows);
+  const features = Array.from(columns, (column) => bins[column]);
   const searches = features.map(({ bounds }) => new BoundSearch(bounds));
   for (let from = 0; from < rows; from += BLOCK_ROWS) {
     const end = Math.min(rows, from + BLOCK_ROWS);
-    for (let column = 0; column < width; column++)
-      binBlock(values, width, column, searches[column], from, end, words, rows);
+    for (let feature = 0; feature < columns.length; feature++) {
+      const cells = { values, width, column: columns[feature] };
+      binBlock(cells, feature, searches[feature], from, end, words, rows);
+    }
   }
   return { rows, features, words };
 }
@@ -147,9 +152,8 @@ export function binRows(
 const BLOCK_ROWS = 256;
 
 function binBlock(
-  values: Float32Array,
-  width: number,
-  column: number,
+  { values, width, column }: { values: Float32Array; width: number; column: number },
+  feature: number,
   search: BoundSearch,
   from: number,
   end: number,
@@ -157,8 +161,8 @@ function binBlock(
   rows: number,
 ): void {
   const missing = search.missingBin;
-  const shift = 8 * (column & 3);
-  const start = (column >> 2) * rows;
+  const shift = 8 * (feature & 3);
+  const start = (feature >> 2) * rows;
   for (let row = from, at = from * width + column; row < end; row++, at += width) {
     const value = values[at];
     const bin = Number.isNaN(value) ? missing : search.firstNotBelow(value);

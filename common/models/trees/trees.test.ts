@@ -27,7 +27,7 @@ describe('bins', () => {
       );
     }
     const bins = findBins(features, width, 255, random);
-    const binned = binRows(new KernelPool(), features, width, bins);
+    const binned = binRows(new KernelPool(), features, width, bins, Uint32Array.from(bins.keys()));
     bins.forEach(({ bounds, hasMissing }, column) => {
       expect(hasMissing).toBe(column === 2);
       expect(bounds.length + 1 + Number(hasMissing)).toBeLessThanOrEqual(255);
@@ -95,7 +95,10 @@ describe('a tree', () => {
   const grow = (features: Float32Array, derivatives: Float32Array, changed: Partial<typeof options> = {}) => {
     const pool = new KernelPool();
     const bins = findBins(features, width, 255, random);
-    const grower = new TreeGrower(pool, binRows(pool, features, width, bins), { ...options, ...changed });
+    const grower = new TreeGrower(pool, binRows(pool, features, width, bins, Uint32Array.from(bins.keys())), {
+      ...options,
+      ...changed,
+    });
     const scores = new Float64Array(rows);
     const all = Uint32Array.from({ length: rows }, (_, row) => row);
     const tree = grower.grow(derivatives, all, Uint32Array.of(0, 1, 2, 3, 4), scores);
