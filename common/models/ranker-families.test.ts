@@ -68,6 +68,17 @@ describe('every ranker', () => {
     },
   );
 
+  it.each([1, 2, 3])(
+    'divides what few rows there are, without a validation part: LambdaMART, seed %i',
+    async (seed) => {
+      const family = RANKER_FAMILIES.lambdamart;
+      const few = rankingWorld(12, 1);
+      const settings = { ...family.grid(few)[0], trees: 3 };
+      const onnx = await family.fit(few, settings, { seed, threads: 1, featureSchemaHash: 'abc' });
+      expect(new Set(await scores(onnx, test.features)).size).toBeGreaterThan(4);
+    },
+  );
+
   it('is chosen by the validation part, the first of the grid without one', async () => {
     const tried: number[] = [];
     const family: RankerFamily = {

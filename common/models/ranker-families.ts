@@ -80,12 +80,21 @@ const ROW_WORK = 250;
 /** Work on all trees of the largest data: some minutes. */
 const WORK_MAX = 6e10;
 
+/** Leaves that few rows can be divided into by any setting, at least. */
+const LEAVES_POSSIBLE = 20;
+
 function lambdaMartGrid({ rows, width }: { rows: number; width: number }) {
   const work = rows * (width + ROW_WORK);
-  const deep = { ...lambdaMartDefaults, trees: 500, learningRate: 0.05 };
+  const minRows = (usual: number) => Math.max(1, Math.min(usual, Math.floor(rows / LEAVES_POSSIBLE)));
+  const deep = {
+    ...lambdaMartDefaults,
+    trees: 500,
+    learningRate: 0.05,
+    minRows: minRows(lambdaMartDefaults.minRows),
+  };
   const drawn = {
     ...deep,
-    ...{ leaves: 7, minRows: 100, l2: 10, featureFraction: 0.3, groupFraction: 0.7, members: 5 },
+    ...{ leaves: 7, minRows: minRows(100), l2: 10, featureFraction: 0.3, groupFraction: 0.7, members: 5 },
   };
   if (work > MEDIUM_WORK) {
     const trees = Math.min(500, Math.max(100, Math.round(WORK_MAX / work)));
@@ -94,8 +103,8 @@ function lambdaMartGrid({ rows, width }: { rows: number; width: number }) {
   if (work > SMALL_WORK) return [deep, { ...drawn, members: 2 }];
   return [
     drawn,
-    { ...drawn, leaves: 15, minRows: 50, l2: 1, featureFraction: 0.5, groupFraction: 0.8 },
-    { ...drawn, leaves: 31, minRows: 20, l2: 1 },
+    { ...drawn, leaves: 15, minRows: minRows(50), l2: 1, featureFraction: 0.5, groupFraction: 0.8 },
+    { ...drawn, leaves: 31, minRows: minRows(20), l2: 1 },
     deep,
   ];
 }
