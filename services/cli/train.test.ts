@@ -68,6 +68,17 @@ afterAll(() => rm(home, { recursive: true }));
 
 describe('trainAndPublish', () => {
   it(
+    'trains and measures without a model that has vectors',
+    async () => {
+      const config = trainSchema.parse({ candidates: ['item_to_item'], ranker: { model: 'linear' } });
+      const { parts, metrics } = await trainAndPublish(environment, config, () => {}, 'none');
+      expect(Object.keys(parts)).not.toContain('ials');
+      expect(metrics.cascade['ndcg@10']).toBeGreaterThan(0);
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'publishes a whole bundle, makes it champion, and learns the same parts from the same log',
     async () => {
       const first = await train();

@@ -45,8 +45,14 @@ export async function createReranking(
       const base = await catalogue.base(bundle);
       items ??= new RuledItems(base, config.rules, (warning) => log.warn({ warning }, 'rule without effect'));
       const policy = policyOf(config, bundle.manifest.settings.reranking ?? {});
-      const { itemFactors, options } = await bundle.decoded(vectorsOf(bundle), decodeIals);
-      const stage = new SlateStage(items, policy, itemFactors, options.dim);
+      const part = vectorsOf(bundle);
+      const model = part && (await bundle.decoded(part, decodeIals));
+      const stage = new SlateStage(
+        items,
+        policy,
+        model?.itemFactors ?? new Float32Array(),
+        model?.options.dim ?? 1,
+      );
       return { stage, policyVersion: versionOf({ policy, rules: config.rules }) };
     },
   });
@@ -105,8 +111,9 @@ async function* policyVersions(
   }
 }
 
-/** The part whose vectors tell how alike two items are. BUNDLE_DAMAGED, from the read, where a bundle has none. */
-function vectorsOf(bundle: Bundle): Part {
-  const parts = sourcesBy('vectors').map(modelPart);
-  return parts.find((part) => bundle.has(part)) ?? parts[0];
+/** The part whose vectors tell how alike two items are; undefined where no model of the bundle has vectors: all are unlike. */
+function vectorsOf(bundle: Bundle): Part | undefined {
+  return sourcesBy('vectors')
+    .map(modelPart)
+    .find((part) => bundle.has(part));
 }
