@@ -67,7 +67,7 @@ const LABEL_CHECKS: Readonly<Record<Task['kind'], (label: number) => boolean>> =
 /** The targets of a training part. */
 export function fitTargets({ labels, weights, rows }: TaskExamples, task: Task): TaskTargets {
   const of = transformed(labels[task.name], task);
-  const presence = Float32Array.from(of, (label, row) => (Number.isNaN(label) ? 0 : (weights?.[row] ?? 1)));
+  const presence = presentWeights(of, weights);
   const total = presence.reduce((sum, weight) => sum + weight, 0);
   const moment = (power: number, about: number) =>
     of.reduce(
@@ -86,9 +86,14 @@ export function fitTargets({ labels, weights, rows }: TaskExamples, task: Task):
 /** The targets of other rows on the scale of the training part's. */
 export function targetsAs({ task, prior }: TaskTargets, { labels, weights, rows }: TaskExamples) {
   const of = transformed(labels[task.name], task);
-  const presence = Float32Array.from(of, (label, row) => (Number.isNaN(label) ? 0 : (weights?.[row] ?? 1)));
+  const presence = presentWeights(of, weights);
   const total = presence.reduce((sum, weight) => sum + weight, 0);
   return standardisedTargets(of, presence, total / rows || 1, prior);
+}
+
+/** 0 where there is no label, else the row's weight. */
+function presentWeights(labels: Float32Array, weights: Float32Array | undefined): Float32Array {
+  return labels.map((label, row) => (Number.isNaN(label) ? 0 : (weights?.[row] ?? 1)));
 }
 
 function standardisedTargets(of: Float32Array, presence: Float32Array, mean: number, prior: Calibration) {

@@ -1,4 +1,5 @@
 import { MillraceError } from '../../common/errors.ts';
+import { GroupedRanking } from '../../common/metrics/grouped-ranking.ts';
 import { calibrate } from '../../common/models/calibration.ts';
 import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
 import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
@@ -129,9 +130,7 @@ async function fitOther(
     ...common,
     threads,
     onProgress: (done, total) => progress(`${model} ranker`, done, total),
-    ...(validation && {
-      validation: { examples: validation, metric: (scores) => meanNdcg(scores, validation) },
-    }),
+    ...(validation && { validation: { examples: validation, metric: ndcgOf(validation) } }),
   });
   await using scorer = await Scorer.open(chosen.onnx);
   const raw = await scorer.run(train.features);
@@ -148,10 +147,7 @@ async function fitNetwork(
   { features, ...common }: OtherOptions,
   progress: Progress,
 ): Promise<Fitted> {
-  const stopping = validation && {
-    examples: asTask(validation, TASK),
-    metric: (raw: Float32Array) => meanNdcg(raw, validation),
-  };
+  const stopping = validation && { examples: asTask(validation, TASK), metric: ndcgOf(validation) };
   const chosen = await chooseSecondStage(model, asTask(train, TASK), stopping, {
     ...common,
     columns: numericColumns(features),
@@ -172,11 +168,7 @@ async function fitPointwiseRanker(
     ...common,
     onProgress: ({ epoch }: { epoch: number }) => progress(`${model} ranker`, epoch, SETTINGS[model].epochs),
     ...(validation && {
-      validation: {
-        examples: validation,
-        patience: PATIENCE,
-        metric: (scores: Float32Array) => meanNdcg(scores, validation),
-      },
+      validation: { examples: validation, patience: PATIENCE, metric: ndcgOf(validation) },
     }),
   };
   const { onnx, report } =
@@ -186,24 +178,14 @@ async function fitPointwiseRanker(
   return { onnx, merit: report.history[report.bestEpoch - 1].metric ?? 0 };
 }
 
-/** Mean NDCG of groups that have positives; a candidate of equal score counts as better. */
-function meanNdcg(scores: Float32Array | Float64Array, { groups, labels, gains }: GroupedExamples): number {
-  let sum = 0;
-  for (let group = 0; group + 1 < groups.length; group++) {
-    const [start, end] = [groups[group], groups[group + 1]];
-    const ideal: number[] = [];
-    let gained = 0;
-    for (let positive = start; positive < end; positive++) {
-      if (labels[positive] === 0) continue;
-      const gain = gains?.[positive] ?? 1;
-      ideal.push(gain);
-      let rank = 1;
-      for (let row = start; row < end; row++) if (row !== positive && scores[row] >= scores[positive]) rank++;
-      if (rank <= CUT_OFF) gained += gain / Math.log2(rank + 1);
-    }
-    ideal.sort((a, b) => b - a);
-    const most = ideal.slice(0, CUT_OFF).reduce((total, gain, i) => total + gain / Math.log2(i + 2), 0);
-    sum += gained / most;
-  }
-  return sum / (groups.length - 1);
+/** Measures scores of the rows by their mean NDCG at 10 over the groups; among equal scores the lesser gain ranks first. */
+function ndcgOf({ labels, gains, groups }: GroupedExamples): (scores: Float32Array | Float64Array) => number {
+  const grades = labels.map((label, row) => (label === 0 ? 0 : (gains?.[row] ?? 1)));
+  const ranking = new GroupedRanking(grades, groups, {
+    cutOffs: [CUT_OFF],
+    gain: 'linear',
+    noRelevant: 0,
+    ties: 'pessimistic',
+  });
+  return (scores) => ranking.ndcg(scores)[0];
 }
