@@ -40,7 +40,10 @@ export interface FactorPart {
   readonly head: Parameter;
 }
 
-/** Embeddings; the first layer, split into what reads the user's and the item's; the further ones; their weight in the logit. */
+/**
+ * Embeddings; the first layer, split into what reads the user's and the item's; the further ones; their weight in the logit,
+ * which begins at 0.
+ */
 export interface DeepPart {
   readonly users: Parameter;
   readonly items: Parameter;
@@ -63,6 +66,8 @@ export class NcfNetwork {
   readonly item: Value;
   /** [N], of the pairs. */
   readonly logits: Value;
+  /** [N], the pairs' by the factorised part alone; absent where there is none. */
+  readonly factorLogits: Value | undefined;
   /** [N], the pairs' probabilities. */
   readonly score: Value;
   /** Input int64 [U]. */
@@ -78,7 +83,10 @@ export class NcfNetwork {
     this.bias = graph.parameter('bias', [1], new Float32Array(1), false);
     this.user = graph.input('user', ['N'], 'int64');
     this.item = graph.input('item', ['N'], 'int64');
-    this.logits = reshape(add(this.#pairs(), this.bias), ['N'], 'logits');
+    const parts = this.#pairs();
+    const sum = parts.reduce((total, part) => add(total, part));
+    this.logits = reshape(add(sum, this.bias), ['N'], 'logits');
+    this.factorLogits = this.factorPart && reshape(add(parts[0], this.bias), ['N'], 'factor_logits');
     this.score = probability(this.logits, SCORE_OUTPUT);
     this.users = graph.input(USERS_INPUT, ['U'], 'int64');
     this.catalogueLogits = add(this.#catalogue(), this.bias, 'catalogue_logits');
@@ -90,8 +98,8 @@ export class NcfNetwork {
     return [this.deepPart.fromItem, ...this.deepPart.layers].map(({ bias }) => bias.data.length);
   }
 
-  /** [N, 1]. */
-  #pairs(): Value {
+  /** The logits [N, 1] of each part, the factorised one first. */
+  #pairs(): Value[] {
     const parts: Value[] = [];
     if (this.factorPart !== undefined) {
       const { users, items, head } = this.factorPart;
@@ -105,7 +113,7 @@ export class NcfNetwork {
       );
       parts.push(deepLogits(relu(first), this.deepPart));
     }
-    return parts.reduce((sum, part) => add(sum, part));
+    return parts;
   }
 
   /** [U, items]. */
@@ -164,7 +172,7 @@ function deepPart(graph: Graph, shape: NcfShape, random: Random): DeepPart {
       inputs = units;
       return layer;
     }),
-    head: weights(graph, 'deep_head', hidden.at(-1)!, 1, 1 / hidden.at(-1)!, random),
+    head: graph.parameter('deep_head', [hidden.at(-1)!, 1], new Float32Array(hidden.at(-1)!)),
   };
 }
 

@@ -93,6 +93,39 @@ describe('a neural collaborative filter', () => {
     expect(scores).not.toEqual(seen[3]);
   });
 
+  it('goes on from its pre-trained factorised part, or stays there where that is better', async () => {
+    const options = {
+      ...base,
+      pretraining: { epochs: 8, learningRate: 0.02 },
+      epochs: 2,
+      learningRate: 1e-4,
+    };
+    const seen: Float32Array[] = [];
+    const best = async (measurement: number) => {
+      seen.length = 0;
+      const heldOut = {
+        patience: 99,
+        merit: async (measured: { scoreUsers: NcfModel['scoreUsers'] }) => {
+          const scores = new Float32Array(world.train.columnCount);
+          await measured.scoreUsers(Uint32Array.of(3), scores);
+          seen.push(scores);
+          return seen.length === measurement ? 99 : seen.length % 9;
+        },
+      };
+      const model = await fitNcf(world.train, options, { ...run, heldOut });
+      const scores = new Float32Array(world.train.columnCount);
+      await model.scoreUsers(Uint32Array.of(3), scores);
+      return scores;
+    };
+    for (const measurement of [8, 10]) {
+      const scores = await best(measurement);
+      expect(seen).toHaveLength(10);
+      expect(scores).toEqual(seen[measurement - 1]);
+    }
+    const distance = (a: number, b: number) => Math.hypot(...seen[a].map((score, i) => score - seen[b][i]));
+    expect(distance(7, 8)).toBeLessThan(0.1 * distance(0, 7));
+  });
+
   it('without a deep part is a model of vectors, in the same order', async () => {
     const model = await fitNcf(world.train, { ...short, deepFactors: 0 }, run);
     const vectors = factorVectors(model);

@@ -1,7 +1,7 @@
 import { Tensor } from 'onnxruntime-node';
 import type { Column } from '../onnx/batches.ts';
 import { toBytes } from '../onnx/encode.ts';
-import type { Value } from '../onnx/graph.ts';
+import { neededBy, type Value } from '../onnx/graph.ts';
 import { binaryCrossEntropy } from '../onnx/losses.ts';
 import { SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import { openSession } from '../onnx/session.ts';
@@ -40,6 +40,8 @@ export interface NcfOptions {
    * its pairs' mean.
    */
   readonly regularisation: number;
+  /** Trains the factorised part alone first, from where both go on, as the paper does for NeuMF. */
+  readonly pretraining?: { readonly epochs: number; readonly learningRate: number };
   /** Epochs between two measurements of the held-out merit. */
   readonly measureEvery: number;
   /** Written to the exported model. */
@@ -63,11 +65,11 @@ export const gmfDefaults: NcfOptions = {
   hidden: [],
   negatives: 4,
   negativeExponent: 0,
-  epochs: 16,
+  epochs: 10,
   batchSize: 8192,
-  learningRate: 0.003,
+  learningRate: 0.008,
   regularisation: 0.018,
-  measureEvery: 2,
+  measureEvery: 1,
 };
 
 export const mlpDefaults: NcfOptions = {
@@ -76,10 +78,16 @@ export const mlpDefaults: NcfOptions = {
   deepFactors: 32,
   hidden: [64, 32, 16],
   epochs: 12,
-  measureEvery: 1,
+  learningRate: 0.003,
 };
 
-export const neumfDefaults: NcfOptions = { ...mlpDefaults, factors: 64 };
+export const neumfDefaults: NcfOptions = {
+  ...mlpDefaults,
+  factors: 64,
+  pretraining: { epochs: gmfDefaults.epochs, learningRate: gmfDefaults.learningRate },
+  epochs: 4,
+  learningRate: 0.002,
+};
 
 /** Pairs of a fit, about, at most. */
 const PAIRS_MAX = 36_000_000;
@@ -88,7 +96,15 @@ const EPOCHS_MIN = 6;
 /** `options`, with fewer epochs where the data is large. */
 export function ncfGrid(options: NcfOptions, { columns }: InteractionMatrix): NcfOptions[] {
   const epochs = Math.floor(PAIRS_MAX / Math.max(1, columns.length * (1 + options.negatives)));
-  return [{ ...options, epochs: Math.min(options.epochs, Math.max(EPOCHS_MIN, epochs)) }];
+  const most = (asked: number) => Math.min(asked, Math.max(EPOCHS_MIN, epochs));
+  const { pretraining } = options;
+  return [
+    {
+      ...options,
+      epochs: most(options.epochs),
+      ...(pretraining && { pretraining: { ...pretraining, epochs: most(pretraining.epochs) } }),
+    },
+  ];
 }
 
 const BATCH_MIN = 256;
@@ -103,26 +119,40 @@ export async function fitNcf(matrix: InteractionMatrix, options: NcfOptions, run
   const network = new NcfNetwork({ ...options, userCount, itemCount }, run.seed);
   const labels = network.graph.input('labels', ['N']);
   const pairs = new PairSampler(matrix, options, new Random(run.seed));
-  const loss = binaryCrossEntropy(network.logits, labels);
   const wanted = (matrix.columns.length * (1 + options.negatives)) / STEPS;
   const batchSize = Math.min(options.batchSize, Math.max(BATCH_MIN, Math.round(wanted)));
   const scorer = await catalogueScorer(network, itemCount, run.threads);
-  const report = await train(loss, network.graph.parameters, () => pairs.columns(network, labels), {
-    ...options,
-    batchSize,
-    l2: options.regularisation / Math.min(userCount, batchSize),
-    seed: run.seed,
-    threads: run.threads,
-    schedule: 'cosine',
-    onProgress: ({ epoch }) => run.onProgress?.(epoch, options.epochs),
-    ...(run.heldOut && {
-      validation: {
-        merit: () => run.heldOut!.merit(scorer),
-        patience: run.heldOut.patience,
-        every: options.measureEvery,
-      },
-    }),
-  });
+  const minimise = (logits: Value, stage: { readonly epochs: number; readonly learningRate: number }) => {
+    const loss = binaryCrossEntropy(logits, labels);
+    const needed = neededBy(network.graph, [loss]);
+    const parameters = network.graph.parameters.filter((parameter) => needed.has(parameter));
+    return train(loss, parameters, () => pairs.columns(network, labels), {
+      ...stage,
+      batchSize,
+      l2: options.regularisation / Math.min(userCount, batchSize),
+      seed: run.seed,
+      threads: run.threads,
+      schedule: 'cosine',
+      onProgress: ({ epoch }) => run.onProgress?.(epoch, stage.epochs),
+      ...(run.heldOut && {
+        validation: {
+          merit: () => run.heldOut!.merit(scorer),
+          patience: run.heldOut.patience,
+          every: options.measureEvery,
+        },
+      }),
+    });
+  };
+  const { pretraining } = options;
+  const first = pretraining && network.factorLogits && (await minimise(network.factorLogits, pretraining));
+  const pretrained = network.graph.parameters.map(({ data }) => data.slice());
+  let report = await minimise(network.logits, options);
+  if (first !== undefined && bestMetric(first) > bestMetric(report)) {
+    network.graph.parameters.forEach(({ data }, i) => {
+      data.set(pretrained[i]);
+    });
+    report = first;
+  }
   return {
     ...scorer,
     network,
@@ -130,6 +160,11 @@ export async function fitNcf(matrix: InteractionMatrix, options: NcfOptions, run
     toOnnx: () => exported(network, options, { [SCORE_OUTPUT]: network.score }),
     toCatalogueOnnx: () => exported(network, options, { [SCORES_OUTPUT]: network.catalogueLogits }),
   };
+}
+
+/** −∞ where nothing was measured. */
+function bestMetric({ history }: TrainReport): number {
+  return Math.max(...history.map(({ metric = Number.NEGATIVE_INFINITY }) => metric));
 }
 
 /** A model without a deep part as inner products, in the order of its probabilities. */
