@@ -8,6 +8,7 @@ import { addressesSchema, SECTIONS } from '../common/service.ts';
 import { candidatesSchema } from '../services/candidates/config.ts';
 import { orchestratorSchema } from '../services/orchestrator/config.ts';
 import { rerankingSchema } from '../services/reranking/config.ts';
+import { trainSchema } from '../services/training/config.ts';
 
 const readme = readFile(join(projectRoot, 'README.md'), 'utf8');
 
@@ -20,6 +21,7 @@ test("the README's configuration is accepted", async () => {
     config.checkSections(SECTIONS);
     expect(config.section('addresses', addressesSchema).ranking).toBe('ranker.internal:9000');
     expect(config.section('candidates', candidatesSchema).sources.bm25.quota).toBe(200);
+    expect(config.section('train', trainSchema).candidates).toEqual(['ials', 'item_to_item', 'ease']);
     expect(config.section('reranking', rerankingSchema).rules).toHaveLength(1);
     expect(config.section('orchestrator', orchestratorSchema).experiment?.variants[0]?.bundle).toBe(
       'challenger',
