@@ -41,7 +41,6 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   }),
   bprmf: typed({
     grid: () => bprGrid,
-    trial: (options) => ({ ...options, epochs: Math.ceil(options.epochs / 4) }),
     fit: fitBpr,
   }),
   lightgcn: typed({
