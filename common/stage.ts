@@ -11,7 +11,8 @@ import type { StageService } from './rpc/services.ts';
 export interface StageTraits {
   readonly stage: string;
   readonly needsColumns?: readonly string[];
-  readonly givesColumns?: readonly string[];
+  /** As they are at the time of asking: a stage's columns may depend on its bundles. */
+  readonly givesColumns?: () => readonly string[];
   readonly needsUserState?: boolean;
   readonly rowsMax?: number;
 }
@@ -22,19 +23,19 @@ export function stageService<T>(
   bundles: BundleHost<T>,
   catalogueEpoch: () => number,
 ): StageService {
-  const description: DescribeResponse = {
+  const description = (): DescribeResponse => ({
     stage: traits.stage,
     implementation: 'millrace',
     version: projectVersion,
     needsColumns: [...(traits.needsColumns ?? [])],
-    givesColumns: [...(traits.givesColumns ?? [])],
+    givesColumns: [...(traits.givesColumns?.() ?? [])],
     needsUserState: traits.needsUserState ?? false,
     needsItemIds: false,
     bundlePolicy: BundlePolicy.BUNDLE_POLICY_PINNED,
     rowsMax: traits.rowsMax ?? 10_000,
-  };
+  });
   return {
-    describe: async () => description,
+    describe: async () => description(),
     listBundles: async () => ({ bundles: bundles.list(), catalogueEpoch: catalogueEpoch() }),
     loadBundle: async ({ version }) => ({ bundle: await bundles.load(version) }),
     unloadBundle: async ({ version }) => {

@@ -18,7 +18,7 @@ import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { RetrieveRequest } from '../../gen/millrace/candidates/v1/candidates.ts';
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
-import { type CandidatesConfig, candidatesSchema, LIMIT_MAX, SEEDS_MAX } from './config.ts';
+import { candidatesSchema, LIMIT_MAX, SEEDS_MAX } from './config.ts';
 import { openSources } from './sources/table.ts';
 import { type Retrieval, RetrieveStage } from './stage.ts';
 
@@ -53,7 +53,7 @@ export async function createCandidates(
   };
   const traits = {
     stage: 'candidates',
-    givesColumns: columnsOf(config),
+    givesColumns: () => columnsOf(bundles.loaded()),
     needsUserState: true,
     rowsMax: LIMIT_MAX,
   };
@@ -85,8 +85,8 @@ function checked({ context, limit, seeds, sources }: Framed<RetrieveRequest>): R
   };
 }
 
-/** What an answer holds when no source fails and the bundle has all parts. */
-function columnsOf({ sources }: CandidatesConfig): string[] {
-  const enabled = Object.entries(sources).filter(([, { enabled: on }]) => on);
-  return [Columns.rrf, ...enabled.flatMap(([name]) => [rankColumn(name), scoreColumn(name)])];
+/** What an answer holds when no source fails: those of the sources that the loaded bundles have. */
+function columnsOf(loaded: Iterable<RetrieveStage>): string[] {
+  const names = new Set([...loaded].flatMap(({ sourceNames }) => sourceNames));
+  return [Columns.rrf, ...[...names].flatMap((name) => [rankColumn(name), scoreColumn(name)])];
 }

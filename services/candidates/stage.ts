@@ -76,6 +76,10 @@ export class RetrieveStage {
     return { candidates, sources: outcomes.map(({ status }) => status) };
   }
 
+  get sourceNames(): string[] {
+    return this.#sources.map(({ name }) => name);
+  }
+
   close(): void {
     for (const { source } of this.#sources) source.close?.();
   }

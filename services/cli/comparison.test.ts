@@ -1,3 +1,4 @@
+import { stripVTControlCharacters } from 'node:util';
 import { expect, it } from 'vitest';
 import { compared, comparisonLine, pairOf } from './comparison.ts';
 import { metricsTable } from './metrics-table.ts';
@@ -31,7 +32,7 @@ it('the table fits in 110 characters and leaves open what was not measured', () 
     'recall@20': 1,
     users: 6040,
   };
-  const lines = metricsTable({
+  const table = metricsTable({
     'cascade-shuffled': {
       ...figures,
       'map@20': 0.1,
@@ -40,7 +41,8 @@ it('the table fits in 110 characters and leaves open what was not measured', () 
       'diversity@20': 0.75,
     },
     other: { ...figures, 'ndcg@20': 0.25 },
-  }).split('\n');
+  });
+  const lines = stripVTControlCharacters(table).split('\n');
   expect(Math.max(...lines.map((line) => line.length))).toBeLessThanOrEqual(110);
   expect(lines[0].trim().split(/\s+/)).toEqual(
     'model hr@20 ndcg@20 95% recall map coverage novelty diversity users'.split(' '),
@@ -55,5 +57,5 @@ it('the table fits in 110 characters and leaves open what was not measured', () 
     '1.0000',
     '6040',
   ]);
-  expect(metricsTable({})).toBe('nothing was measured');
+  expect(stripVTControlCharacters(metricsTable({}))).toBe('nothing was measured');
 });

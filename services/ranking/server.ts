@@ -68,7 +68,7 @@ export async function createRanking(
   const traits = {
     stage: 'ranking',
     needsColumns: [Columns.rrf],
-    givesColumns: [Columns.ranking],
+    givesColumns: () => [Columns.ranking],
     needsUserState: true,
     rowsMax: ROWS_MAX,
   };

@@ -76,7 +76,7 @@ export async function createReranking(
   const traits = {
     stage: 'reranking',
     needsColumns: [Columns.ranking],
-    givesColumns: [Columns.reranking, Columns.propensity],
+    givesColumns: () => [Columns.reranking, Columns.propensity],
     rowsMax: ROWS_MAX,
   };
   return stageComponent({
