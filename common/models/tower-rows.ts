@@ -10,6 +10,8 @@ export interface TowerRowOptions {
   readonly history: number;
   /** Share of rows whose user is taken for unknown: the id behind the last. */
   readonly unknownShare: number;
+  /** ρ: the rows of a user with n interactions weigh n^(ρ − 1): 1 counts every interaction alike, 0 every user. */
+  readonly activityExponent: number;
   /** Whether scores are corrected by the log of an item's share of the interactions. */
   readonly logQ: boolean;
 }
@@ -25,11 +27,11 @@ export class TowerRows {
   readonly #histories: Uint32Array;
   readonly #columns: readonly Column[];
 
-  /** `logQ`: the input [N] of the items' correction. */
+  /** `logQ` and `weights`: the inputs [N] of the items' correction and of the rows' weights. */
   constructor(
     matrix: InteractionMatrix,
     { user, item }: Sides<Tower>,
-    logQ: Value,
+    { logQ, weights }: { readonly logQ: Value; readonly weights: Value },
     features: Partial<Sides<TowerFeatures>>,
     options: TowerRowOptions,
     random: Random,
@@ -43,6 +45,7 @@ export class TowerRows {
     this.#columns = [
       { input: item.inputs.id!, data: items },
       { input: logQ, data: corrections(matrix, options), rowOf: items },
+      { input: weights, data: activityWeights(matrix, options), rowOf: this.#users },
       ...featureColumns(item, features.item, items),
       ...featureColumns(user, features.user, this.#users),
       ...this.#userColumns(user),
@@ -103,6 +106,22 @@ export class TowerRows {
       into.fill(0, i * length + filled, (i + 1) * length);
     }
   }
+}
+
+/** Each user's weight, of mean 1 over the rows. */
+function activityWeights(
+  { offsets, rowCount, columns }: InteractionMatrix,
+  { activityExponent }: TowerRowOptions,
+): Float32Array {
+  const weights = new Float32Array(rowCount);
+  let sum = 0;
+  for (let user = 0; user < rowCount; user++) {
+    const count = offsets[user + 1] - offsets[user];
+    if (count === 0) continue;
+    weights[user] = count ** (activityExponent - 1);
+    sum += count * weights[user];
+  }
+  return weights.map((weight) => (weight * columns.length) / sum);
 }
 
 /** The natural logarithm of each item's share of the interactions, or 0. */

@@ -21,6 +21,7 @@ const base: TwoTowerOptions = {
   userIds: true,
   history: 6,
   unknownShare: 0.2,
+  activityExponent: 0.5,
   temperature: 0.2,
   logQ: true,
   epochs: 15,

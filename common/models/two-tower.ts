@@ -51,6 +51,7 @@ export const twoTowerDefaults: TwoTowerOptions = {
   userIds: true,
   history: 50,
   unknownShare: 0.1,
+  activityExponent: 0.5,
   temperature: 0.15,
   logQ: true,
   epochs: 10,
@@ -97,8 +98,10 @@ export async function fitTwoTower(
   const { user, item } = towers;
   const { graph } = user.vector;
   const logQ = graph.input('log_q', ['N']);
-  const loss = inBatchSoftmax(div(user.vector, options.temperature), item.vector, item.inputs.id!, logQ);
-  const rows = new TowerRows(matrix, towers, logQ, features, options, random);
+  const weights = graph.input('weights', ['N']);
+  const scaled = div(user.vector, options.temperature);
+  const loss = inBatchSoftmax(scaled, item.vector, item.inputs.id!, logQ, weights);
+  const rows = new TowerRows(matrix, towers, { logQ, weights }, features, options, random);
   await using vectors = await TowerVectors.open(towers, matrix, options.dim, run.threads, features);
   const report = await train(loss, graph.parameters, () => rows.epoch(), {
     ...options,
