@@ -65,10 +65,10 @@ export const gmfDefaults: NcfOptions = {
   hidden: [],
   negatives: 4,
   negativeExponent: 0,
-  epochs: 10,
+  epochs: 8,
   batchSize: 8192,
-  learningRate: 0.008,
-  regularisation: 0.018,
+  learningRate: 0.015,
+  regularisation: 0.027,
   measureEvery: 1,
 };
 
@@ -86,7 +86,7 @@ export const neumfDefaults: NcfOptions = {
   factors: 64,
   pretraining: { epochs: gmfDefaults.epochs, learningRate: gmfDefaults.learningRate },
   epochs: 4,
-  learningRate: 0.002,
+  learningRate: 0.001,
 };
 
 /** Pairs of a fit, about, at most. */
