@@ -6,6 +6,7 @@ import {
 } from '../../../common/models/candidate-families.ts';
 import type { CandidateModel, FitRun, VectorModel } from '../../../common/models/candidate-model.ts';
 import { type FoldIn, foldable } from '../../../common/models/foldable.ts';
+import type { InteractionMatrix } from '../../../common/models/interactions.ts';
 import { noRecency } from '../../../common/models/recency.ts';
 import { heldOutOf, recenciesFrom } from '../trials.ts';
 import { type LearnRun, learner } from './learner.ts';
@@ -42,14 +43,22 @@ export function familyLearner(source: LearntSource) {
       return { fit: settings, foldIn };
     },
     learn: async (matrix, { fit: settings, foldIn }, run) => {
-      const { matrix: rest, heldOut } = heldOutOf(matrix, run.config);
-      const model = await family.fit(rest, settings ?? family.grid(rest)[0], {
-        ...fitRunOf(source, run),
-        heldOut,
-      });
+      const model = await fittedFamily(source, matrix, settings, run);
       return vectorParts(source, foldable(vectors(model), foldIn, run.config.seed), run.progress);
     },
   });
+}
+
+/** The family's model, stopped by the last pairs of some users; `settings` absent: its default. */
+export function fittedFamily(
+  source: LearntSource,
+  matrix: InteractionMatrix,
+  settings: Settings | undefined,
+  run: LearnRun,
+): Promise<CandidateModel> {
+  const family = CANDIDATE_FAMILIES[source];
+  const { matrix: rest, heldOut } = heldOutOf(matrix, run.config);
+  return family.fit(rest, settings ?? family.grid(rest)[0], { ...fitRunOf(source, run), heldOut });
 }
 
 export function fitRunOf(source: LearntSource, { config, progress }: LearnRun): FitRun {

@@ -7,8 +7,7 @@ import {
 } from '../../../common/models/candidate-families.ts';
 import { encodeCatalogueScores } from '../../../common/models/catalogue-scorer.ts';
 import type { NcfModel } from '../../../common/models/ncf.ts';
-import { heldOutOf } from '../trials.ts';
-import { fitRunOf } from './family.ts';
+import { fitRunOf, fittedFamily } from './family.ts';
 import { learner } from './learner.ts';
 
 /** Above this every request would be too dear. */
@@ -35,9 +34,7 @@ export function scoresLearner(source: LearntSource) {
           'CONFIG_INVALID',
           `train.candidates: ${source} scores every item of every request: at most ${ITEMS_MAX}, this catalogue has ${itemCount}`,
         );
-      const { matrix: rest, heldOut } = heldOutOf(matrix, run.config);
-      const fitRun = { ...fitRunOf(source, run), heldOut };
-      const model = (await family.fit(rest, settings ?? family.grid(rest)[0], fitRun)) as NcfModel;
+      const model = (await fittedFamily(source, matrix, settings, run)) as NcfModel;
       const part = encodeCatalogueScores({ users: run.users, itemCount, onnx: model.toCatalogueOnnx() });
       return { [modelPart(source)]: part };
     },
