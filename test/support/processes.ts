@@ -147,7 +147,8 @@ export async function freeAddresses(): Promise<ServiceAddresses> {
   return addressesSchema.parse(addresses);
 }
 
-async function freePorts(count: number): Promise<number[]> {
+/** Ports of this machine that are free now. */
+export async function freePorts(count: number): Promise<number[]> {
   const servers = await Promise.all(
     Array.from({ length: count }, async () => {
       const server = createServer();

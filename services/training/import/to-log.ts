@@ -135,6 +135,8 @@ function* eventsOf(
       requestId: '',
       position: Math.max(0, position),
       propensity: 0,
+      categories: [],
+      context: undefined,
     };
     yield { eventId: eventId(), timeMs: timeMs[row], feedback };
   }
