@@ -29,6 +29,12 @@ export function scoreColumn(source: string): string {
   return `retrieval.${source}.score`;
 }
 
+/** Whether `name` is the score column of a source. */
+export function isScoreColumn(name: string): boolean {
+  return SCORE_COLUMN.test(name);
+}
+
+const SCORE_COLUMN = /^retrieval\..+\.score$/;
 const COLUMN_NAME = /^[a-z][a-z0-9_]*(\.[a-z][a-z0-9_-]*)*$/;
 const ROWS_MAX = 1_000_000;
 const COLUMNS_MAX = 128;

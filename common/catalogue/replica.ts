@@ -25,6 +25,7 @@ export class CatalogueReplica {
   #basing: Promise<Catalogue> | undefined;
   #watching: Promise<void> | undefined;
   #connected = false;
+  #settledEpoch = 0;
 
   /** `watcher`: the name under which the features service knows this copy. */
   constructor(options: { features: FeaturesService; watcher: string; log: Logger }) {
@@ -42,6 +43,11 @@ export class CatalogueReplica {
 
   get epoch(): number {
     return this.#catalogue?.epoch ?? 0;
+  }
+
+  /** Whether the copy is the catalogue as it was at `epoch`; false while one that was far behind catches up. */
+  get settled(): boolean {
+    return this.epoch >= this.#settledEpoch;
   }
 
   /** True while changes arrive. */
@@ -94,7 +100,7 @@ export class CatalogueReplica {
     const acknowledgements = new Acknowledgements(catalogue.epoch, this.#watcher);
     signal.addEventListener('abort', () => acknowledgements.end(), { once: true });
     try {
-      for await (const { changes, epoch, lineage } of this.#features.watchCatalogue(
+      for await (const { changes, epoch, lineage, settledEpoch } of this.#features.watchCatalogue(
         acknowledgements.stream(),
         rootCall({ signal }),
       )) {
@@ -105,6 +111,7 @@ export class CatalogueReplica {
           );
           return;
         }
+        this.#settledEpoch = Math.max(this.#settledEpoch, settledEpoch);
         for (const change of changes) catalogue.apply(change);
         this.#connected = true;
         metrics.catalogueEpoch.set({ service: this.#watcher }, catalogue.epoch);

@@ -6,7 +6,13 @@ import { ItemCounters } from './item-counters.ts';
 
 const RETRY_MS = 200;
 
-/** The latest version of the item counters, as the features service streams them. A request keeps the version that it began with. */
+type CounterPage =
+  ReturnType<FeaturesService['watchItemCounters']> extends AsyncIterable<infer Page> ? Page : never;
+
+/**
+ * The latest version of the item counters, as the features service streams them: always a whole version, equal to the fold of the
+ * log up to it. A request keeps the version that it began with.
+ */
 export class CounterFeed {
   readonly #features: FeaturesService;
   readonly #log: Logger;
@@ -47,13 +53,11 @@ export class CounterFeed {
     const { signal } = this.#stopping;
     while (!signal.aborted) {
       try {
-        for await (const { counters, version, complete } of this.#features.watchItemCounters(
-          { version: 0 },
-          rootCall({ signal }),
-        )) {
+        const pages = this.#features.watchItemCounters({ version: 0 }, rootCall({ signal }));
+        for await (const counters of versionsOf(pages, this.#current ?? ItemCounters.none)) {
           this.#connected = true;
-          this.#current = (this.#current ?? ItemCounters.none).updated(counters, version, complete);
-          for (const listener of this.#listeners) listener(this.#current);
+          this.#current = counters;
+          for (const listener of this.#listeners) listener(counters);
         }
       } catch (error) {
         if (!signal.aborted) this.#log.debug({ err: error }, 'counter stream ended; trying again');
@@ -61,5 +65,26 @@ export class CounterFeed {
       this.#connected = false;
       await pause(RETRY_MS, signal);
     }
+  }
+}
+
+/** The versions that follow `from`, each when its last page has come. */
+async function* versionsOf(
+  pages: AsyncIterable<CounterPage>,
+  from: ItemCounters,
+): AsyncGenerator<ItemCounters> {
+  let current = from;
+  let waiting: CounterPage[] = [];
+  for await (const page of pages) {
+    waiting.push(page);
+    if (page.more) continue;
+    const { version } = page;
+    current = current.updated(
+      waiting.map(({ counters }) => counters),
+      version,
+      waiting[0].complete,
+    );
+    waiting = [];
+    yield current;
   }
 }

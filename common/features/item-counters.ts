@@ -26,15 +26,17 @@ export class ItemCounters {
     this.click = click;
   }
 
-  /** The version after `changes`: items with their new counts, the others unchanged, or 0 if the changes are `complete`. */
-  updated(changes: Candidates, version: number, complete: boolean): ItemCounters {
+  /** The version after `pages` of changes: items with their new counts, the others unchanged, or 0 if the changes are `complete`. */
+  updated(pages: readonly Candidates[], version: number, complete: boolean): ItemCounters {
     let size = complete ? 0 : this.positive.length;
-    for (const item of changes.items) size = Math.max(size, item + 1);
+    for (const { items } of pages) for (const item of items) size = Math.max(size, item + 1);
     const next = (name: string, old: Float32Array): Float32Array => {
       const values = new Float32Array(size);
       if (!complete) values.set(old);
-      const changed = changes.column(name);
-      for (let row = 0; row < changes.count; row++) values[changes.items[row]] = changed[row];
+      for (const page of pages) {
+        const changed = page.column(name);
+        for (let row = 0; row < page.count; row++) values[page.items[row]] = changed[row];
+      }
       return values;
     };
     return new ItemCounters(

@@ -1,5 +1,5 @@
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
-import { type Candidates, Columns, rankColumn, scoreColumn } from '../columns.ts';
+import { type Candidates, Columns, isScoreColumn, rankColumn, scoreColumn } from '../columns.ts';
 import { isPositive, type User } from '../user-state.ts';
 import type { FeatureSchema } from './declarations.ts';
 import type { ItemColumns } from './item-columns.ts';
@@ -19,6 +19,19 @@ export interface VectoriserInput {
   readonly user: User;
   readonly timeMs: number;
   readonly counters: ItemCounters;
+  /** By score column: what its shares are shares of. Absent: the largest of `candidates`, which are then all of the request. */
+  readonly largestScores?: Readonly<Record<string, number>>;
+}
+
+/** The largest of each source's scores, by column; columns without a positive one are left out. */
+export function largestScores({ columns }: Candidates): Record<string, number> {
+  const largest: Record<string, number> = {};
+  for (const [name, values] of columns) {
+    if (!isScoreColumn(name)) continue;
+    const value = largestOf(values);
+    if (value > 0) largest[name] = value;
+  }
+  return largest;
 }
 
 /** What the recent history says, once per request. */
@@ -56,7 +69,7 @@ export class Vectoriser {
   /** A new `count` × width row-major matrix. */
   vectorise(input: VectoriserInput): Float32Array {
     const rows = new Float32Array(input.candidates.count * this.#schema.width);
-    this.#retrieval(rows, input.candidates);
+    this.#retrieval(rows, input);
     this.#item(rows, input);
     this.#user(rows, input);
     this.#interaction(rows, input, this.#taste(input));
@@ -64,7 +77,7 @@ export class Vectoriser {
     return rows;
   }
 
-  #retrieval(rows: Float32Array, candidates: Candidates): void {
+  #retrieval(rows: Float32Array, { candidates, largestScores }: VectoriserInput): void {
     const { sources, width } = this.#schema;
     for (const [i, source] of sources.entries()) {
       const at = i * SOURCE_FEATURES;
@@ -75,8 +88,8 @@ export class Vectoriser {
           rows[o] = rows[o + 1] = rows[o + 2] = MISSING;
         continue;
       }
-      let largest = 0;
-      for (let row = 0; row < scores.length; row++) if (scores[row] > largest) largest = scores[row];
+      const largest =
+        largestScores === undefined ? largestOf(scores) : (largestScores[scoreColumn(source)] ?? 0);
       for (let row = 0, o = at; row < candidates.count; row++, o += width) {
         const retrieved = ranks[row] > 0;
         rows[o] = retrieved ? Math.log1p(ranks[row]) : MISSING;
@@ -173,6 +186,13 @@ export class Vectoriser {
     for (let category = 0; category < categories.count; category++) this.#categoryShare[category] /= events;
     return { events, meanYear: yearSum / years, meanLogPositives: logSum / events };
   }
+}
+
+/** At least 0. */
+function largestOf(values: Float32Array): number {
+  let largest = 0;
+  for (let row = 0; row < values.length; row++) if (values[row] > largest) largest = values[row];
+  return largest;
 }
 
 function countOf(counts: Float32Array, item: number): number {

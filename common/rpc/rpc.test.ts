@@ -28,6 +28,7 @@ import { fromServiceError } from './status.ts';
 
 const log = createLogger('test');
 const context = RequestContext.fromPartial({ requestId: 'r' });
+const NO_FEATURES = { features: Buffer.alloc(0), featureSchema: '', countersVersion: 0 };
 
 function ranking(rank?: RankingService['rank']): RankingService {
   return {
@@ -39,6 +40,7 @@ function ranking(rank?: RankingService['rank']): RankingService {
           candidates.items,
           new Map([[Columns.ranking, candidates.column(Columns.rrf).map((v) => v * 3)]]),
         ),
+        ...NO_FEATURES,
       })),
   };
 }
@@ -92,7 +94,7 @@ function encoded(candidates: object): Buffer {
 
 test('a socket and memory give the same bits', async () => {
   await using served = await serve(ranking());
-  const request = { context, candidates: someCandidates() };
+  const request = { context, candidates: someCandidates(), wantsFeatures: false };
   const overSocket = await served.channel
     .client(contracts.ranking)
     .rank(request, rootCall({ timeoutMs: 5_000 }));
@@ -140,7 +142,7 @@ test.each([
   ]);
   await served.channel
     .client(contracts.ranking)
-    .rank({ context, candidates: someCandidates() }, rootCall({ timeoutMs: 5_000 }));
+    .rank({ context, candidates: someCandidates(), wantsFeatures: false }, rootCall({ timeoutMs: 5_000 }));
 });
 
 test('bytes that are no message, a message too large, an unknown method: each its own reason', async () => {
@@ -165,7 +167,9 @@ test.each(['socket', 'memory'])(
       transport === 'socket' ? served.channel.client(contracts.ranking) : inMemory(contracts.ranking, stuck);
     const deadlineMs = Date.now() + 60;
     const call = { ...rootCall(), deadlineMs };
-    await expect(client.rank({ context, candidates: someCandidates() }, call)).rejects.toMatchObject({
+    await expect(
+      client.rank({ context, candidates: someCandidates(), wantsFeatures: false }, call),
+    ).rejects.toMatchObject({
       reason: 'DEADLINE_EXCEEDED',
     });
     expect(seen?.deadlineMs).toBeLessThan(deadlineMs + 1_000);
@@ -187,7 +191,9 @@ test.each(['socket', 'memory'])('cancellation reaches the handler (%s)', async (
   const client =
     transport === 'socket' ? served.channel.client(contracts.ranking) : inMemory(contracts.ranking, stuck);
   const call = rootCall({ signal: controller.signal, timeoutMs: 5_000 });
-  await expect(client.rank({ context, candidates: someCandidates() }, call)).rejects.toMatchObject({
+  await expect(
+    client.rank({ context, candidates: someCandidates(), wantsFeatures: false }, call),
+  ).rejects.toMatchObject({
     reason: 'CANCELLED',
   });
   await handlerAborted;
@@ -200,13 +206,17 @@ test.each(['socket', 'memory'])('the signal of an answered call stays silent (%s
     return {
       status: undefined,
       candidates: candidates.with(Columns.ranking, new Float32Array(candidates.count)),
+      ...NO_FEATURES,
     };
   });
   await using served = await serve(kept);
   const client =
     transport === 'socket' ? served.channel.client(contracts.ranking) : inMemory(contracts.ranking, kept);
   for (let i = 0; i < 3; i++)
-    await client.rank({ context, candidates: someCandidates() }, rootCall({ timeoutMs: 5_000 }));
+    await client.rank(
+      { context, candidates: someCandidates(), wantsFeatures: false },
+      rootCall({ timeoutMs: 5_000 }),
+    );
   expect(signals.map(({ aborted }) => aborted)).toEqual([false, false, false]);
 });
 
@@ -217,7 +227,10 @@ test.each(['socket', 'memory'])('an error keeps its reason, metadata and fields 
   await using served = await serve(failing);
   const client =
     transport === 'socket' ? served.channel.client(contracts.ranking) : inMemory(contracts.ranking, failing);
-  const call = client.rank({ context, candidates: someCandidates() }, rootCall({ timeoutMs: 5_000 }));
+  const call = client.rank(
+    { context, candidates: someCandidates(), wantsFeatures: false },
+    rootCall({ timeoutMs: 5_000 }),
+  );
   await expect(call).rejects.toMatchObject({
     code: status.FAILED_PRECONDITION,
     reason: 'BUNDLE_NOT_LOADED',
@@ -225,20 +238,32 @@ test.each(['socket', 'memory'])('an error keeps its reason, metadata and fields 
   });
 });
 
-test.each(['socket', 'memory'])('a response that breaks the contract is refused (%s)', async (transport) => {
-  const reordering = ranking(async ({ candidates }) => ({
+const FEATURES = { features: Buffer.alloc(24), featureSchema: 'f' };
+
+test.each([
+  ['socket', 'items in another order', { reversed: true }],
+  ['memory', 'items in another order', { reversed: true }],
+  ['socket', 'features that are no rows', { ...FEATURES, features: Buffer.alloc(20) }],
+  ['memory', 'features that are no rows', { ...FEATURES, features: Buffer.alloc(20) }],
+  ['memory', 'features of no schema', { ...FEATURES, featureSchema: '' }],
+] as const)('a response that breaks the contract is refused (%s: %s)', async (transport, _, broken) => {
+  const { reversed, ...fields } = { reversed: false, ...broken };
+  const breaking = ranking(async ({ candidates: { items, count } }) => ({
     status: stageStatus('ranking'),
     candidates: new Candidates(
-      candidates.items.toReversed(),
-      new Map([[Columns.ranking, new Float32Array(candidates.count)]]),
+      reversed ? items.toReversed() : items,
+      new Map([[Columns.ranking, new Float32Array(count)]]),
     ),
+    ...NO_FEATURES,
+    ...fields,
   }));
-  await using served = await serve(reordering);
+  await using served = await serve(breaking);
   const client =
-    transport === 'socket'
-      ? served.channel.client(contracts.ranking)
-      : inMemory(contracts.ranking, reordering);
-  const call = client.rank({ context, candidates: someCandidates() }, rootCall({ timeoutMs: 5_000 }));
+    transport === 'socket' ? served.channel.client(contracts.ranking) : inMemory(contracts.ranking, breaking);
+  const call = client.rank(
+    { context, candidates: someCandidates(), wantsFeatures: false },
+    rootCall({ timeoutMs: 5_000 }),
+  );
   await expect(call).rejects.toMatchObject({ code: status.INTERNAL, reason: 'RESPONSE_INVALID' });
 });
 
@@ -276,7 +301,10 @@ test('a non-finite score from a foreign stage is refused', async () => {
   using channel = new Channel(`127.0.0.1:${port}`);
   const call = channel
     .client(contracts.ranking)
-    .rank({ context, candidates: new Candidates(Uint32Array.of(0)) }, rootCall({ timeoutMs: 5_000 }));
+    .rank(
+      { context, candidates: new Candidates(Uint32Array.of(0)), wantsFeatures: false },
+      rootCall({ timeoutMs: 5_000 }),
+    );
   await expect(call).rejects.toMatchObject({ reason: 'RESPONSE_INVALID' });
   server.forceShutdown();
 });
@@ -318,7 +346,7 @@ test('UNAVAILABLE is retried within the deadline and then reported', async () =>
   using channel = new Channel('127.0.0.1:1');
   const call = channel
     .client(contracts.ranking)
-    .rank({ context, candidates: someCandidates() }, rootCall({ timeoutMs: 3_000 }));
+    .rank({ context, candidates: someCandidates(), wantsFeatures: false }, rootCall({ timeoutMs: 3_000 }));
   await expect(call).rejects.toMatchObject({ code: status.UNAVAILABLE, reason: 'STAGE_UNAVAILABLE' });
 });
 

@@ -29,6 +29,16 @@ function checkUnbounded(candidates: Candidates, name: string): void {
   checkColumn(candidates, name, Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY);
 }
 
+/** Rows of equal width, with a name for what they mean; or none. */
+function checkFeatures({ length }: Uint8Array, schema: string, count: number): void {
+  if (length === 0) return;
+  if (count === 0 || length % (count * FEATURE_BYTES) !== 0)
+    throw invalid(`features: ${length} bytes for ${count} rows of float32`);
+  if (schema === '') throw invalid('feature_schema: is empty, but there are features');
+}
+
+const FEATURE_BYTES = Float32Array.BYTES_PER_ELEMENT;
+
 function checkSubset(of: Candidates, items: Uint32Array, field: string): void {
   const missing = new Set(items);
   if (missing.size !== items.length) throw invalid(`${field}: an item stands twice`);
@@ -78,7 +88,7 @@ export const contracts = {
       context: true,
       request: ['candidates'],
       response: ['candidates'],
-      check: ({ candidates }, { candidates: ranked }) => {
+      check: ({ candidates }, { candidates: ranked, features, featureSchema }) => {
         if (ranked.count !== candidates.count)
           throw invalid(`candidates: ${ranked.count} rows for ${candidates.count}`);
         for (let i = 0; i < ranked.count; i++) {
@@ -86,6 +96,7 @@ export const contracts = {
             throw invalid(`candidates: row ${i} is another item than in the request`);
         }
         checkUnbounded(ranked, Columns.ranking);
+        checkFeatures(features, featureSchema, ranked.count);
       },
     },
   }),

@@ -4,7 +4,7 @@ import type { FeaturesService } from '../../common/rpc/services.ts';
 
 const ROWS_MAX = 50_000;
 
-/** Versions of the item counters: what has changed since `version` (0: everything), then news at most every `intervalMs`. */
+/** Versions of the item counters: what has changed since `version` (0: everything), then news at most every `intervalMs`; a large one in pages. */
 export async function* counterVersions(
   fold: CounterFold,
   version: number,
@@ -17,7 +17,13 @@ export async function* counterVersions(
       const changed = fold.changedSince(sent);
       const { version: now } = fold;
       for (let from = 0; from === 0 || from < changed.count; from += ROWS_MAX) {
-        yield { version: now, complete: version === 0 && first && from === 0, counters: page(changed, from) };
+        const complete = version === 0 && first && from === 0;
+        yield {
+          version: now,
+          complete,
+          counters: page(changed, from),
+          more: from + ROWS_MAX < changed.count,
+        };
       }
       sent = now;
     }

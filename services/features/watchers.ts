@@ -99,6 +99,7 @@ export class Watchers {
     const first = await incoming.next();
     if (first.done) return;
     let sent = first.value.epoch;
+    let settledEpoch = sent;
     if (sent > this.#catalogue.epoch) {
       throw fieldError(
         'epoch',
@@ -121,9 +122,11 @@ export class Watchers {
     void this.#readAcknowledgements(watcher, incoming);
     try {
       for (let greet = true; !signal.aborted && !watcher.dropped && !watcher.lost; greet = false) {
-        const changes = this.#changesAfter(sent);
+        const { changes, condensed } = this.#changesAfter(sent);
+        if (condensed) settledEpoch = this.#catalogue.epoch;
         sent = changes.at(-1)?.epoch ?? sent;
-        if (greet || changes.length > 0) yield { changes, epoch: sent, lineage: this.#catalogue.lineage };
+        if (greet || changes.length > 0)
+          yield { changes, epoch: sent, lineage: this.#catalogue.lineage, settledEpoch };
         else {
           await new Promise<void>((resolve) => {
             watcher.wake = resolve;
@@ -143,13 +146,14 @@ export class Watchers {
     this.#absent.push({ name, untilMs: Date.now() + RETURN_MS });
   }
 
-  /** A batch of changes after the epoch: the recent ones as they were, else what has become of the items. */
-  #changesAfter(epoch: number): CatalogueChange[] {
-    if (epoch >= this.#catalogue.epoch) return [];
+  /** A batch of changes after the epoch: the recent ones as they were, else `condensed` to what has become of the items. */
+  #changesAfter(epoch: number): { changes: CatalogueChange[]; condensed: boolean } {
+    if (epoch >= this.#catalogue.epoch) return { changes: [], condensed: false };
     const oldest = this.#recent[0]?.epoch ?? Number.POSITIVE_INFINITY;
     const from = epoch + 1 - oldest;
-    if (from >= 0) return oneMessage(this.#recent.slice(from, from + BATCH_MAX));
-    return oneMessage(this.#catalogue.changesSince(epoch, CATCH_UP_MAX));
+    if (from >= 0)
+      return { changes: oneMessage(this.#recent.slice(from, from + BATCH_MAX)), condensed: false };
+    return { changes: oneMessage(this.#catalogue.changesSince(epoch, CATCH_UP_MAX)), condensed: true };
   }
 
   async #readAcknowledgements(

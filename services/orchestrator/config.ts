@@ -50,6 +50,8 @@ export const orchestratorSchema = z.strictObject({
   recordQueueMax: z.number().int().positive().default(10_000),
   /** Candidates not shown that a decision record samples. */
   recordSample: z.number().int().nonnegative().default(10),
+  /** Share of decisions whose records hold what the ranker's model was fed; which ones follows from the request id. */
+  recordFeatures: z.number().min(0).max(1).default(1),
   /** Signs tokens; at least 16 bytes. Absent: a random key kept in MILLRACE_HOME/orchestrator/token.key. */
   tokenKey: z.string().min(16).optional(),
   /** How often live.json is looked at, milliseconds. */

@@ -1,5 +1,6 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { type Candidates, Columns, rankColumn } from '../../common/columns.ts';
+import { largestScores } from '../../common/features/vectoriser.ts';
 import { hash32, Random } from '../../common/random.ts';
 import type { Decision, Event } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Query, Slate } from './run.ts';
@@ -10,10 +11,16 @@ import type { Query, Slate } from './run.ts';
  */
 export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, sampleSize: number): Event {
   const { context } = query;
-  const shown = new Set(slate.items.items);
-  const others = Array.from(slate.ranked.items.keys()).filter((row) => !shown.has(slate.ranked.items[row]));
+  const { ranked, ranking } = slate;
+  const shown = new Map(Array.from(slate.items.items, (item) => [item, NOT_RANKED]));
+  const others: number[] = [];
+  for (let row = 0; row < ranked.count; row++) {
+    if (shown.has(ranked.items[row])) shown.set(ranked.items[row], row);
+    else others.push(row);
+  }
   const sampled = new Random(hash32(context.requestId)).shuffle(others).slice(0, sampleSize);
   const propensity = slate.items.columns.get(Columns.propensity);
+  const featuresOf = rowCopier(slate);
   const ids = (ordinals: Uint32Array): string[] => Array.from(ordinals, (ordinal) => catalogue.idOf(ordinal));
   return {
     eventId: `decision-${context.requestId}`,
@@ -23,9 +30,12 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
       userId: query.userId,
       context,
       userOffset: slate.user.offset,
-      countersVersion: 0,
-      shown: decided(slate.items, Array.from(slate.items.items.keys()), catalogue, propensity),
-      sample: decided(slate.ranked, sampled, catalogue),
+      countersVersion: ranking?.countersVersion ?? 0,
+      shown: decided(slate.items, Array.from(slate.items.items.keys()), catalogue, {
+        propensity,
+        features: [...shown.values()].map(featuresOf),
+      }),
+      sample: decided(ranked, sampled, catalogue, { features: sampled.map(featuresOf) }),
       sampleProbability: others.length === 0 ? 1 : sampled.length / others.length,
       stages: [...slate.stages],
       degraded: [...slate.degraded],
@@ -33,7 +43,30 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
       excludeItems: ids(query.excluded),
       policyVersion: slate.policyVersion,
       firings: firingTexts(slate, catalogue),
+      featureSchema: ranking?.featureSchema ?? '',
+      rankingEpoch: ranking?.catalogueEpoch ?? 0,
+      largestScores: ranking === undefined ? {} : largestScores(ranked),
     },
+  };
+}
+
+/** Whether the record of a request holds what the ranker's model was fed: so for `share` of all, by their id. */
+export function recordsFeatures(requestId: string, share: number): boolean {
+  return hash32(`features ${requestId}`) < share * 2 ** 32;
+}
+
+const NOT_RANKED = -1;
+const NO_BYTES = Buffer.alloc(0);
+
+/** Copies the features of a row of `ranked`; no bytes where there are none. */
+function rowCopier({ ranked, ranking }: Slate): (row: number) => Buffer {
+  if (ranking === undefined || ranking.features.length === 0) return () => NO_BYTES;
+  const { features, rows } = ranking;
+  const bytes = features.length / ranked.count;
+  return (row) => {
+    if (row === NOT_RANKED) return NO_BYTES;
+    const from = rows[row] * bytes;
+    return Buffer.from(features.subarray(from, from + bytes));
   };
 }
 
@@ -85,12 +118,13 @@ function decided(
   candidates: Candidates,
   rows: number[],
   catalogue: Catalogue,
-  propensity?: Float32Array,
+  own: { propensity?: Float32Array | undefined; features: readonly Buffer[] },
 ): Decision['shown'] {
   const columns = recordedColumns(candidates);
-  return rows.map((row) => ({
+  return rows.map((row, i) => ({
     itemId: catalogue.idOf(candidates.items[row]),
     scores: scoresIn(columns, row),
-    propensity: propensity?.[row] ?? 0,
+    propensity: own.propensity?.[row] ?? 0,
+    features: own.features[i],
   }));
 }

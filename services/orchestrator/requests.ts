@@ -5,6 +5,7 @@ import { checkId } from '../../common/ids.ts';
 import type { ClientContext, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
 import type { OrchestratorConfig } from './config.ts';
+import { recordsFeatures } from './decision.ts';
 import type { Query } from './run.ts';
 import type { Tokens } from './tokens.ts';
 
@@ -12,11 +13,12 @@ const SEEDS_MAX = 100;
 const EXCLUDED_MAX = 10_000;
 const CONTEXT_CHARS_MAX = 64;
 
-/** Checks a request and resolves its ids. `bundle` and `variant` are the route's. */
+/** Checks a request and resolves its ids. `bundle` and `variant` are the route's; `logged`: a record follows. */
 export function recommendQuery(
   request: RecommendRequest,
   route: { bundle: string; variant: string },
   world: { config: OrchestratorConfig; catalogue: Catalogue; tokens: Tokens; nowMs: number },
+  logged: boolean,
 ): Query {
   const { catalogue, config } = world;
   const userId = checkId(request.userId, 'user_id');
@@ -27,9 +29,11 @@ export function recommendQuery(
   if (request.pageToken !== '') {
     excluded.push(...world.tokens.readPage(request.pageToken, userId, catalogue.lineage, 'page_token'));
   }
+  const context = contextOf(request.context, route, world.nowMs);
   return {
     userId,
-    context: contextOf(request.context, route, world.nowMs),
+    context,
+    recordsFeatures: logged && recordsFeatures(context.requestId, config.recordFeatures),
     limit,
     seeds: resolved(request.seedItems, 'seed_items', catalogue),
     excluded: new Uint32Array(new Set(excluded)),

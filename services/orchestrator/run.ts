@@ -39,6 +39,22 @@ export interface Query {
   readonly seeds: Uint32Array;
   /** Ordinals that the request excludes, those of earlier pages included. */
   readonly excluded: Uint32Array;
+  /** Whether its record is to hold what the ranker's model was fed. */
+  readonly recordsFeatures: boolean;
+}
+
+/** What ranking went by, as it says. */
+export interface RankingTrail {
+  /** 0: the bundle's. */
+  readonly countersVersion: number;
+  /** 0: unknown. */
+  readonly catalogueEpoch: number;
+  /** Empty: it gave no features. */
+  readonly featureSchema: string;
+  /** What the model was fed, f32 little-endian, a row a candidate as they were sent. */
+  readonly features: Uint8Array;
+  /** The row in `features` of each row of `Slate.ranked`. */
+  readonly rows: Uint32Array;
 }
 
 /** What lasts longer than a request. */
@@ -59,6 +75,8 @@ export interface Slate {
   readonly retrieved: Candidates;
   /** All candidates that were scored, with their scores. */
   readonly ranked: Candidates;
+  /** Undefined if ranking was away. */
+  readonly ranking: RankingTrail | undefined;
   /** Why a retrieved item is not among the ranked: RemovalReason by ordinal. */
   readonly removed: ReadonlyMap<number, number>;
   readonly user: User;
@@ -78,6 +96,7 @@ export class CascadeRun {
   readonly removed = new Map<number, number>();
   firings: Slate['firings'] = [];
   policyVersion = '';
+  ranking: RankingTrail | undefined;
   sourceErrors: Record<string, string> = {};
   readonly #budget: Budget;
 

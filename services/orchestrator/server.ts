@@ -21,7 +21,7 @@ import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { Quality } from './budget.ts';
 import { cascade } from './cascade.ts';
 import { type OrchestratorConfig, orchestratorSchema, STAGES, type StageName } from './config.ts';
-import { decisionEvent, firingTexts, scoresOf } from './decision.ts';
+import { decisionEvent, firingTexts, recordsFeatures, scoresOf } from './decision.ts';
 import { recordFeedback } from './feedback.ts';
 import { RecentUsers } from './recent-users.ts';
 import { Recorder } from './recorder.ts';
@@ -120,9 +120,11 @@ class FrontDoor implements OrchestratorService {
     if (seed === undefined) throw fieldError('item_id', 'is not in the catalogue', 'ITEM_UNKNOWN');
     const userId = request.userId === '' ? '' : checkId(request.userId, 'user_id');
     const route = routes.route(userId);
+    const context = contextOf(request.context, route, systemClock.nowMs());
     const query: Query = {
       userId,
-      context: contextOf(request.context, route, systemClock.nowMs()),
+      context,
+      recordsFeatures: recordsFeatures(context.requestId, config.recordFeatures),
       limit: checkedLimit(request.limit, config),
       seeds: Uint32Array.of(seed),
       excluded: new Uint32Array(
@@ -187,7 +189,14 @@ class FrontDoor implements OrchestratorService {
       await routes.host.use(bundle, ({ items: fallback }) => {
         const context = contextOf(undefined, { bundle, variant: '' }, systemClock.nowMs());
         const seeds = fallback.slice(i, i + 1 + (i % 5));
-        const query: Query = { userId: '', context, limit: config.limitDefault, seeds, excluded: seeds };
+        const query: Query = {
+          userId: '',
+          context,
+          limit: config.limitDefault,
+          seeds,
+          excluded: seeds,
+          recordsFeatures: false,
+        };
         const world: World = {
           config,
           catalogue,
@@ -208,7 +217,8 @@ class FrontDoor implements OrchestratorService {
     const { config, catalogue, routes, tokens } = this.#parts;
     const route = routes.route(request.userId);
     const world = { config, catalogue: catalogue.catalogue, tokens, nowMs: systemClock.nowMs() };
-    return this.#run(recommendQuery(request, route, world), route.substituted, call, logged);
+    const query = recommendQuery(request, route, world, logged);
+    return this.#run(query, route.substituted, call, logged);
   }
 
   #run(

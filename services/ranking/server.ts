@@ -3,7 +3,7 @@ import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
-import { Columns } from '../../common/columns.ts';
+import { bytesOf, Columns } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { CounterFeed } from '../../common/features/counter-feed.ts';
 import { schemaOfBundle } from '../../common/features/declarations.ts';
@@ -26,7 +26,7 @@ import { RankStage } from './stage.ts';
 
 interface Loaded {
   readonly stage: RankStage;
-  /** The counters at the time of training, until live ones arrive. */
+  /** The counters at the time of training, while nothing is counted live. */
   readonly counters: ItemCounters;
 }
 
@@ -52,16 +52,23 @@ export async function createRanking(
     unload: ({ stage }) => void stage.close(),
   });
   const implementation: RankingService = {
-    rank: ({ context, candidates }) =>
+    rank: ({ context, candidates, wantsFeatures }) =>
       bundles.use(context.bundle, async ({ stage, counters: base }, bundle) => {
         checkRows(candidates, ROWS_MAX);
         const user = decodeUser(context.userState);
         const timeMs = requestTimeMs(context);
-        const ranked = await stage.rank({ candidates, user, timeMs, counters: feed.current ?? base });
+        const live = feed.current ?? ItemCounters.none;
+        const counters = live.version > 0 ? live : base;
+        const { epoch: catalogueEpoch, settled } = catalogue;
+        const ranked = await stage.rank({ candidates, user, timeMs, counters });
         const degraded = feed.connected ? [] : [DegradedReason.DEGRADED_REASON_FEATURES_FAILED];
+        const given = wantsFeatures && settled;
         return {
-          status: stageStatus('ranking', { bundle, catalogueEpoch: catalogue.epoch, degraded }),
-          candidates: ranked,
+          status: stageStatus('ranking', { bundle, catalogueEpoch, degraded }),
+          candidates: ranked.candidates,
+          features: given ? bytesOf(ranked.features) : NO_BYTES,
+          featureSchema: given ? stage.schema.hash : '',
+          countersVersion: live.version,
         };
       }),
   };
@@ -85,6 +92,8 @@ export async function createRanking(
     },
   });
 }
+
+const NO_BYTES = Buffer.alloc(0);
 
 async function openStage(bundle: Bundle, items: ItemColumns): Promise<RankStage> {
   const schema = schemaOfBundle(bundle.manifest);

@@ -58,6 +58,7 @@ export async function record(
       limit: config.limitDefault,
       seeds: new Uint32Array(0),
       excluded: new Uint32Array(0),
+      recordsFeatures: config.recordFeatures === 1,
     };
     const world = { config, catalogue, recentUsers, quality, fallback };
     const slate = await cascade(query, world, peers, rootCall());

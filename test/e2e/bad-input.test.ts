@@ -357,7 +357,8 @@ describe('a stage', () => {
       new Map([[Columns.rrf, Float32Array.of(0.3, 0.2, 0.1)]]),
     );
     using ranker = new Channel(processes.addresses.ranking);
-    const ranked = await ranker.client(contracts.ranking).rank({ context: context(), candidates }, call());
+    const question = { context: context(), candidates, wantsFeatures: false };
+    const ranked = await ranker.client(contracts.ranking).rank(question, call());
     expect(ranked.candidates.count).toBe(3);
     using filters = new Channel(processes.addresses.filtering);
     const request = { context: context(), candidates, excluded: Candidates.empty };

@@ -72,7 +72,7 @@ export class TinyFeatures implements FeaturesService {
     try {
       while (!signal.aborted) {
         const { epoch, lineage } = this.catalogue;
-        yield { changes: this.catalogue.changesSince(sent), epoch, lineage };
+        yield { changes: this.catalogue.changesSince(sent), epoch, lineage, settledEpoch: epoch };
         sent = epoch;
         while (this.catalogue.epoch === sent && !signal.aborted) await this.#wait();
       }
@@ -91,7 +91,7 @@ export class TinyFeatures implements FeaturesService {
     while (!signal.aborted) {
       if (this.#counters !== undefined && this.#counters !== sent) {
         sent = this.#counters;
-        yield { version: sent.version, complete: true, counters: countersOf(sent) };
+        yield { version: sent.version, complete: true, counters: countersOf(sent), more: false };
       } else await this.#wait();
     }
   }

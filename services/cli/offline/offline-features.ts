@@ -44,7 +44,7 @@ export class OfflineFeatures {
       [Columns.countImpression, impression],
       [Columns.countClick, click],
     ]);
-    yield { version, complete: true, counters: new Candidates(items, columns) };
+    yield { version, complete: true, counters: new Candidates(items, columns), more: false };
     yield* nothingUntilEnd(call);
   }
 }

@@ -52,6 +52,7 @@ export function guard(
     items: gather(admitted, ranked, slate),
     retrieved,
     ranked,
+    ranking: run.ranking,
     removed: run.removed,
     user,
     firings: run.firings,

@@ -20,11 +20,19 @@ export async function rank(
       : candidates.take(Array.from({ length: affordable }, (_, row) => row));
   const response = await run.attempt('ranking', (call) =>
     run.peers.ranking.rank(
-      { context: run.contextFor('ranking', state), candidates: run.candidatesFor('ranking', shortlist) },
+      {
+        context: run.contextFor('ranking', state),
+        candidates: run.candidatesFor('ranking', shortlist),
+        wantsFeatures: query.recordsFeatures,
+      },
       call,
     ),
   );
   if (response === undefined) return shortlist.with(Columns.ranking, shortlist.column(Columns.rrf));
   const scored = shortlist.withAll(response.candidates);
-  return scored.take(bestFirst(scored.column(Columns.ranking), scored.items));
+  const rows = bestFirst(scored.column(Columns.ranking), scored.items);
+  const { countersVersion, features, featureSchema } = response;
+  const catalogueEpoch = response.status?.catalogueEpoch ?? 0;
+  run.ranking = { countersVersion, catalogueEpoch, features, featureSchema, rows };
+  return scored.take(rows);
 }

@@ -47,8 +47,11 @@ describe('joinImpressions', () => {
           itemId: `item-${item}`,
           propensity: 1 / item,
           scores: item === 5 ? { 'retrieval.rrf': 0.5 } : {},
+          features: Buffer.alloc(0),
         })),
-        sample: [{ itemId: 'item-9', propensity: 0, scores: { 'retrieval.rrf': 0.75 } }],
+        sample: [
+          { itemId: 'item-9', propensity: 0, scores: { 'retrieval.rrf': 0.75 }, features: Buffer.alloc(0) },
+        ],
       }),
       did('a', 5, Action.ACTION_CLICK, HOUR),
       did('a', 5, Action.ACTION_WATCH, 2 * HOUR, 60),

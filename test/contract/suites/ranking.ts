@@ -22,17 +22,24 @@ export function rankingRequests(world: World): Parameters<RankingService['rank']
   return [0, 1, 500].map((count, user) => ({
     context: world.context(user),
     candidates: unranked(world, count),
+    wantsFeatures: true,
   }));
 }
 
-/** What a ranking stage does: one finite score a row, and nothing else. */
+interface Question {
+  readonly context?: Partial<RequestContext>;
+  readonly candidates?: Candidates;
+  readonly wantsFeatures?: boolean;
+}
+
+/** What a ranking stage does: one finite score a row, and what its model was fed if it has a model and is asked. */
 export function rankingSuite(target: Target<RankingService>): void {
   const { client, world } = target;
   const fifty = unranked(world, 50);
   const answer = (
-    { context = {}, candidates = fifty }: { context?: Partial<RequestContext>; candidates?: Candidates },
+    { context = {}, candidates = fifty, wantsFeatures = false }: Question,
     asked: Call = call(),
-  ) => client.rank({ context: world.context(0, context), candidates }, asked);
+  ) => client.rank({ context: world.context(0, context), candidates, wantsFeatures }, asked);
 
   describe(target.name, () => {
     test.each([0, 1, 500])(
@@ -65,6 +72,21 @@ export function rankingSuite(target: Target<RankingService>): void {
       expect([...ranked.columns.keys()].filter((name) => fifty.columns.has(name))).toEqual([]);
     });
 
+    test('what the model was fed comes with the scores where it is wanted, a row an item', async (context) => {
+      const { features: unasked, candidates: ranked } = await answer({});
+      expect(unasked.length).toBe(0);
+      const { features, featureSchema, candidates } = await answer({ wantsFeatures: true });
+      expect(bytesOf(candidates.column(Columns.ranking))).toEqual(bytesOf(ranked.column(Columns.ranking)));
+      if (target.foreign && features.length === 0) return context.skip('it has nothing of the kind');
+      expect(featureSchema).not.toBe('');
+      const backwards = fifty.take(Array.from({ length: 50 }, (_, row) => 49 - row));
+      const reversed = await answer({ wantsFeatures: true, candidates: backwards });
+      const width = features.length / 50;
+      const rowOf = (bytes: Buffer, row: number) => bytes.subarray(row * width, (row + 1) * width);
+      for (let row = 0; row < 50; row++)
+        expect(rowOf(reversed.features, 49 - row).equals(rowOf(features, row))).toBe(true);
+    });
+
     test('nobody gets scores too', async () => {
       const { candidates: ranked } = await answer({ context: { userState: Buffer.alloc(0) } });
       expect(ranked.count).toBe(50);
@@ -74,7 +96,8 @@ export function rankingSuite(target: Target<RankingService>): void {
     stageSuite(target, { name: 'ranking', answer, candidates: fifty });
     columnsSuite(target, probe, {
       candidates: fifty,
-      encode: (candidates) => RankRequest.encode({ context: world.context(0), candidates }).finish(),
+      encode: (candidates) =>
+        RankRequest.encode({ context: world.context(0), candidates, wantsFeatures: false }).finish(),
     });
     boundarySuite(target, probe);
   });
