@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { bytesOf, f32Of } from '../../common/columns.ts';
 import { featureSchema } from '../../common/features/declarations.ts';
 import { Random } from '../../common/random.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
@@ -29,7 +30,12 @@ const data = logOf(
 );
 
 /** A list shown to u0, with iALS's score of each item; a negative one was not retrieved by it. */
-function shown(request: number, items: [item: number, score: number][], propensities: number[] = []): Event {
+function shown(
+  request: number,
+  items: [item: number, score: number][],
+  propensities: number[] = [],
+  featureSchema = '',
+): Event {
   const scoresOf = (score: number, slot: number): Record<string, number> => ({
     'retrieval.rrf': 0.1,
     ...(score < 0 ? {} : { 'retrieval.ials.rank': slot + 1, 'retrieval.ials.score': score }),
@@ -42,10 +48,19 @@ function shown(request: number, items: [item: number, score: number][], propensi
       itemId: String(item),
       propensity: propensities[slot] ?? 1,
       scores: scoresOf(score, slot),
+      features: featureSchema === '' ? Buffer.alloc(0) : servedRow(slot),
     })),
+    featureSchema,
     sample: [{ itemId: '39', propensity: 0, scores: { 'retrieval.ials.score': 4 } }],
   };
   return Event.fromPartial({ timeMs: request, decision });
+}
+
+/** What the ranker was fed in a slot. */
+function servedRow(slot: number): Buffer {
+  return bytesOf(
+    Float32Array.from({ length: schema.width }, (_, i) => (i === 3 ? Number.NaN : slot + i / 7)),
+  );
 }
 
 function clicked(request: number, item: number): Event {
@@ -93,6 +108,21 @@ describe('impressionExamples', () => {
     expect(value(2, 'retrieval.ials.score_share')).toBeCloseTo(2 / 4, 6);
     expect(value(1, 'retrieval.ials.score')).toBeNaN();
     expect(value(0, 'user.positives')).toBeCloseTo(Math.log1p(1), 6);
+  });
+
+  it('takes what the ranker was fed where it was recorded by the same schema', async () => {
+    const list: [number, number][] = [
+      [7, 1],
+      [9, 2],
+    ];
+    const { examples } = await examplesOf(
+      [shown(1, list, [], schema.hash), clicked(1, 9), shown(2, list, [], 'another schema'), clicked(2, 7)],
+      {},
+    );
+    const { width } = schema;
+    const { features } = examples.train;
+    expect([...features.subarray(0, 2 * width)]).toEqual([...f32Of(servedRow(0)), ...f32Of(servedRow(1))]);
+    expect(features[2 * width + column('retrieval.ials.log_rank')]).toBeCloseTo(Math.log1p(1), 6);
   });
 
   it('leaves test pairs and lists without retrieval out', async () => {

@@ -28,11 +28,10 @@ interface List {
 }
 
 /**
- * Examples from what was shown, a list a group, earliest first: features from the scores that the decision recorded, with the state
- * and the item counters of its moment in the log; labels by what came of it. Pairs held out for the test are left out, and lists
- * that recorded no retrieval (fallbacks). A source's share is of its largest recorded score, which is below what serving saw where
- * neither the list nor its sample holds the source's best. CONFIG_INVALID where the log holds too few shuffled impressions for the
- * propensities that are asked for.
+ * Examples from what was shown, a list a group, earliest first: the features that the ranker was fed, as the decision recorded them;
+ * where it did not, or by another schema, made from the scores that it recorded, with the state and the item counters of its moment
+ * in the log. Labels by what came of it. Pairs held out for the test are left out, and lists that recorded no retrieval
+ * (fallbacks). CONFIG_INVALID where the log holds too few shuffled impressions for the propensities that are asked for.
  */
 export function impressionExamples(
   { data, config, limits, progress }: Pick<Configured, 'data' | 'config' | 'limits' | 'progress'>,
@@ -57,12 +56,15 @@ export function impressionExamples(
     const late = index >= lateFrom;
     const validates = validation.groupCount < config.ranker.validationMax && labels.includes(1);
     if (late && !validates) continue;
-    const rows = vectoriser.vectorise({
-      candidates: candidatesOf(lists[index], schema),
-      user: fold.state(shown.userId, shown.userOffset),
-      timeMs: shown.timeMs,
-      counters,
-    });
+    const rows =
+      recordedRows(lists[index], schema) ??
+      vectoriser.vectorise({
+        candidates: candidatesOf(lists[index], schema),
+        user: fold.state(shown.userId, shown.userOffset),
+        timeMs: shown.timeMs,
+        counters,
+        largestScores: shown.largestScores,
+      });
     const part = late ? validation : train;
     for (const [row, label] of labels.entries()) part.push(rows, row, label, 1);
     part.endGroup();
@@ -106,20 +108,26 @@ function listsOf(
   return [...lists.values()].sort((a, b) => a.shown.timeMs - b.shown.timeMs);
 }
 
-/** The list as candidates; a last row, beyond the list's, stands for the best that was recorded. */
+/** The list's rows as they were served; undefined unless all were recorded, by this schema. */
+function recordedRows({ shown, positions }: List, { hash, width }: FeatureSchema): Float32Array | undefined {
+  const { featureSchema, features, hasFeatures } = shown;
+  if (featureSchema !== hash || features.length !== hasFeatures.length * width) return undefined;
+  if (!positions.every((slot) => hasFeatures[slot] === 1)) return undefined;
+  const rows = new Float32Array(positions.length * width);
+  for (const [row, slot] of positions.entries())
+    rows.set(features.subarray(slot * width, (slot + 1) * width), row * width);
+  return rows;
+}
+
+/** The list as candidates with the columns that the schema knows. */
 function candidatesOf({ shown, items, positions }: List, { sources }: FeatureSchema): Candidates {
-  const column = (name: string, best: number): Float32Array => {
+  const column = (name: string): Float32Array => {
     const recorded = shown.scores.get(name);
-    return Float32Array.from([...positions.map((slot) => orNone(recorded?.[slot])), best]);
+    return Float32Array.from(positions, (slot) => orNone(recorded?.[slot]));
   };
-  const columns = new Map<string, Float32Array>([[Columns.rrf, column(Columns.rrf, 0)]]);
-  for (const source of sources) {
-    const [rank, score] = [rankColumn(source), scoreColumn(source)];
-    const largest = shown.largest.get(score);
-    columns.set(rank, column(rank, largest === undefined ? 0 : 1));
-    columns.set(score, column(score, largest ?? 0));
-  }
-  return new Candidates(Uint32Array.from([...items, items[0]]), columns);
+  const names = sources.flatMap((source) => [rankColumn(source), scoreColumn(source)]);
+  const columns = new Map([Columns.rrf, ...names].map((name) => [name, column(name)]));
+  return new Candidates(Uint32Array.from(items), columns);
 }
 
 /** 0, as in a request, where an item has no such score. */

@@ -50,7 +50,12 @@ describe('joinImpressions', () => {
           features: Buffer.alloc(0),
         })),
         sample: [
-          { itemId: 'item-9', propensity: 0, scores: { 'retrieval.rrf': 0.75 }, features: Buffer.alloc(0) },
+          {
+            itemId: 'item-9',
+            propensity: 0,
+            scores: { 'retrieval.ials.score': 0.75 },
+            features: Buffer.alloc(0),
+          },
         ],
       }),
       did('a', 5, Action.ACTION_CLICK, HOUR),
@@ -71,7 +76,7 @@ describe('joinImpressions', () => {
     expect(decisions[0]).toMatchObject({ userId: 'u', timeMs: 0, userOffset: 4 });
     const recorded = Array.from(decisions[0].scores.get('retrieval.rrf') ?? []);
     expect(recorded).toEqual([Number.NaN, 0.5, Number.NaN]);
-    expect(decisions[0].largest.get('retrieval.rrf')).toBe(0.75);
+    expect(decisions[0].largestScores).toEqual({ 'retrieval.ials.score': 0.75 });
   });
 
   it('sets aside what is younger than the window, whatever came of it so far', async () => {

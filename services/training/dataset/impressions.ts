@@ -1,4 +1,5 @@
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
+import { f32Of, isScoreColumn } from '../../../common/columns.ts';
 import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
 import { isPositive } from '../../../common/user-state.ts';
 import type { Decision, Feedback } from '../../../gen/millrace/logging/v1/logging.ts';
@@ -47,8 +48,14 @@ export interface ShownList {
   readonly propensities: Float32Array;
   /** Each score of the items shown, by column name and position; NaN where an item had none. */
   readonly scores: ReadonlyMap<string, Float32Array>;
-  /** The largest of each score over the items shown and the sample of others. */
-  readonly largest: ReadonlyMap<string, number>;
+  /** By score column: the largest of the request, or of the items recorded where the record does not tell. */
+  readonly largestScores: Readonly<Record<string, number>>;
+  /** Identifies what `features` mean; empty: there are none. */
+  readonly featureSchema: string;
+  /** What the ranker was fed, a row a slot, all as wide. */
+  readonly features: Float32Array;
+  /** 1 for each slot whose row in `features` was recorded. */
+  readonly hasFeatures: Uint8Array;
 }
 
 export interface Impressions {
@@ -129,7 +136,8 @@ class ImpressionJoin {
     this.#windowMs = windowMs;
   }
 
-  decision({ requestId, userId, userOffset, shown, sample }: Decision, timeMs: number): void {
+  decision(decision: Decision, timeMs: number): void {
+    const { requestId, userId, userOffset, shown, sample } = decision;
     this.#endMs = Math.max(this.#endMs, timeMs);
     this.#close(timeMs);
     const list = {
@@ -138,9 +146,10 @@ class ImpressionJoin {
       userOffset,
       propensities: Float32Array.from(shown, ({ propensity }) => propensity),
       scores: scoresOf(shown),
-      largest: largestOf([...shown, ...sample]),
+      largestScores: decision.rankingEpoch > 0 ? decision.largestScores : largestOf([...shown, ...sample]),
+      ...featuresOf(decision),
     };
-    const decision = this.#decisions.push(list) - 1;
+    const number = this.#decisions.push(list) - 1;
     const first = this.#rows.length;
     const user = this.#users.intern(userId);
     shown.forEach(({ itemId }, position) => {
@@ -150,7 +159,7 @@ class ImpressionJoin {
         return;
       }
       this.#openPairs.set(user * USER_STRIDE + item, this.#rows.length);
-      this.#rows.push({ decision, item, position, timeMs, ...NOTHING_YET });
+      this.#rows.push({ decision: number, item, position, timeMs, ...NOTHING_YET });
     });
     this.#openRequests.set(requestId, { timeMs, first, end: this.#rows.length });
     const early = this.#early.get(requestId);
@@ -243,12 +252,24 @@ function scoresOf(shown: Decision['shown']): Map<string, Float32Array> {
   return columns;
 }
 
-function largestOf(items: Decision['shown']): Map<string, number> {
-  const largest = new Map<string, number>();
+function largestOf(items: Decision['shown']): Record<string, number> {
+  const largest: Record<string, number> = {};
   for (const { scores } of items)
     for (const [name, score] of Object.entries(scores))
-      largest.set(name, Math.max(score, largest.get(name) ?? Number.NEGATIVE_INFINITY));
+      if (isScoreColumn(name)) largest[name] = Math.max(score, largest[name] ?? 0);
   return largest;
+}
+
+function featuresOf({
+  featureSchema,
+  shown,
+}: Decision): Pick<ShownList, 'featureSchema' | 'features' | 'hasFeatures'> {
+  const hasFeatures = Uint8Array.from(shown, ({ features }) => Number(features.length > 0));
+  const bytes = shown.find(({ features }) => features.length > 0)?.features.length ?? 0;
+  const rows = Buffer.concat(
+    shown.map(({ features }) => (features.length > 0 ? features : Buffer.alloc(bytes))),
+  );
+  return { featureSchema: bytes === 0 ? '' : featureSchema, features: f32Of(rows), hasFeatures };
 }
 
 const NOTHING_YET = {
