@@ -14,9 +14,6 @@ export const Columns = {
   propensity: 'propensity',
   /** A millrace.filtering.v1.RemovalReason. */
   removalReason: 'removal.reason',
-  countPositive: 'count.positive',
-  countImpression: 'count.impression',
-  countClick: 'count.click',
 } as const;
 
 /** The column of 1-based ranks in one source's list; 0: the source did not retrieve the item. */
@@ -27,6 +24,11 @@ export function rankColumn(source: string): string {
 /** The column of one source's scores, on its own scale; 0 where its rank is 0. */
 export function scoreColumn(source: string): string {
   return `retrieval.${source}.score`;
+}
+
+/** The column of one of the item counters (common/features/item-reducers.ts). */
+export function countColumn(name: string): string {
+  return `count.${name}`;
 }
 
 /** Whether `name` is the score column of a source. */

@@ -48,12 +48,11 @@ const candidates = new Candidates(
     [scoreColumn('ials'), Float32Array.of(0.8, 0, 0)],
   ]),
 );
-const counters = new ItemCounters(
-  7,
-  Float32Array.of(9, 0, 3),
-  Float32Array.of(80, 0, 0),
-  Float32Array.of(9, 0, 0),
-);
+const counters = new ItemCounters(7, {
+  positive: Float32Array.of(9, 0, 3),
+  impression: Float32Array.of(80),
+  click: Float32Array.of(9),
+});
 
 function vectorised(user: User): (name: string, row: number) => number {
   const rows = new Vectoriser(new ItemColumns(catalogue()), schema).vectorise({

@@ -3,7 +3,7 @@ import { type Candidates, Columns, isScoreColumn, rankColumn, scoreColumn } from
 import { isPositive, type User } from '../user-state.ts';
 import type { FeatureSchema } from './declarations.ts';
 import type { ItemColumns } from './item-columns.ts';
-import type { ItemCounters } from './item-counters.ts';
+import { countOf, type ItemCounters } from './item-counters.ts';
 
 const MISSING = Number.NaN;
 /** Log rank, score, share of the largest score. */
@@ -105,13 +105,14 @@ export class Vectoriser {
     const { width } = this.#schema;
     for (let row = 0, o = this.#at.item; row < candidates.count; row++, o += width) {
       const item = candidates.items[row];
-      const impressions = countOf(counters.impression, item);
+      const impressions = countOf(counters.column('impression'), item);
       const ageMs = timeMs - this.#items.availableFromMs(item);
-      rows[o] = Math.log1p(countOf(counters.positive, item));
+      rows[o] = Math.log1p(countOf(counters.column('positive'), item));
       rows[o + 1] = Math.log1p(impressions);
       rows[o + 2] =
         impressions > 0
-          ? (countOf(counters.click, item) + CLICK_PRIOR.clicks) / (impressions + CLICK_PRIOR.impressions)
+          ? (countOf(counters.column('click'), item) + CLICK_PRIOR.clicks) /
+            (impressions + CLICK_PRIOR.impressions)
           : MISSING;
       rows[o + 3] = this.#items.year(item);
       rows[o + 4] = Math.log1p(Math.max(ageMs, 0) / DAY_MS);
@@ -146,7 +147,7 @@ export class Vectoriser {
       rows[o] = known ? sum / count : MISSING;
       rows[o + 1] = known ? largest : MISSING;
       rows[o + 2] = Math.abs(this.#items.year(item) - taste.meanYear);
-      rows[o + 3] = Math.log1p(countOf(counters.positive, item)) - taste.meanLogPositives;
+      rows[o + 3] = Math.log1p(countOf(counters.column('positive'), item)) - taste.meanLogPositives;
     }
   }
 
@@ -176,7 +177,7 @@ export class Vectoriser {
       events++;
       const item = user.items[event];
       for (let i = 0; i < categories.lengthOf(item); i++) this.#categoryShare[categories.at(item, i)]++;
-      logSum += Math.log1p(countOf(counters.positive, item));
+      logSum += Math.log1p(countOf(counters.column('positive'), item));
       const year = this.#items.year(item);
       if (Number.isNaN(year)) continue;
       years++;
@@ -193,8 +194,4 @@ function largestOf(values: Float32Array): number {
   let largest = 0;
   for (let row = 0; row < values.length; row++) if (values[row] > largest) largest = values[row];
   return largest;
-}
-
-function countOf(counts: Float32Array, item: number): number {
-  return item < counts.length ? counts[item] : 0;
 }

@@ -207,7 +207,7 @@ test('new items are retrievable by text and popularity at once, deleted ones nev
   expect(similar.status?.catalogueEpoch).toBe(102);
   const counts = new Float32Array(102);
   counts[ordinal] = 1_000;
-  features.publish(new ItemCounters(1, counts, counts, counts));
+  features.publish(new ItemCounters(1, { positive: counts }));
   const popular = own.request(anonymousUser, { sources: ['popularity'], limit: 1 });
   await expect
     .poll(async () => (await own.socket.retrieve(popular, call())).candidates.items[0])

@@ -201,8 +201,10 @@ async function expectWhole(manifest: Manifest): Promise<void> {
   const bundle = await store.open(manifest.version);
   const holdout = await store.open(manifest.holdout);
   const sum = (values: Float32Array): number => values.reduce((total, value) => total + value, 0);
-  expect(sum(ItemCounters.read(await bundle.read(Part.counters)).positive)).toBe(USERS * PER_USER);
-  expect(sum(ItemCounters.read(await holdout.read(Part.counters)).positive)).toBe(USERS * (PER_USER - 1));
+  expect(sum(ItemCounters.read(await bundle.read(Part.counters)).column('positive'))).toBe(USERS * PER_USER);
+  expect(sum(ItemCounters.read(await holdout.read(Part.counters)).column('positive'))).toBe(
+    USERS * (PER_USER - 1),
+  );
   expect(new Set(u32Of(await bundle.read(Part.fallback))).size).toBe(ITEMS);
   const schema = schemaOfBundle(manifest);
   await using scorer = await Scorer.open(await bundle.read(Part.ranker), {

@@ -6,7 +6,6 @@ import { packArrays, unpackArrays } from '../../common/arrays.ts';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { CatalogueFold } from '../../common/catalogue/fold.ts';
 import { CounterFold } from '../../common/features/counter-fold.ts';
-import { ItemCounters } from '../../common/features/item-counters.ts';
 import { syncDirectory } from '../../common/log/durable-files.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
 import { UserFold } from '../../common/users/fold.ts';
@@ -53,7 +52,7 @@ export class Snapshots {
       {
         catalogue: fold.catalogue.serialise(),
         users: await fold.users.serialise(fold.offset),
-        counters: fold.counters.counters().serialise(),
+        counters: fold.counters.serialise(),
       },
     );
     await mkdir(this.#folder, { recursive: true });
@@ -81,7 +80,7 @@ export class Snapshots {
     const { offset, lastBatch } = part.meta(z.object({ offset: z.number(), lastBatch: z.string() }));
     const catalogue = new CatalogueFold(Catalogue.read(part.array('catalogue', 'u8')), lastBatch);
     const { fold: users } = UserFold.read(part.array('users', 'u8'), catalogue.catalogue, this.#limits);
-    const counters = CounterFold.from(ItemCounters.read(part.array('counters', 'u8')));
+    const counters = CounterFold.read(part.array('counters', 'u8'));
     return new FeatureFold({ catalogue, users, counters, offset });
   }
 

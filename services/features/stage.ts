@@ -67,7 +67,7 @@ export class FeatureFold {
       }
       if (feedback !== undefined) {
         const ordinal = this.users.feedback(feedback, event.timeMs);
-        if (ordinal !== undefined) this.counters.add(ordinal, feedback, offset);
+        if (ordinal !== undefined) this.counters.add(ordinal, feedback, event.timeMs, offset);
         users.add(feedback.userId);
       }
     }

@@ -62,7 +62,7 @@ export function impressionExamples(
         candidates: candidatesOf(lists[index], schema),
         user: fold.state(shown.userId, shown.userOffset),
         timeMs: shown.timeMs,
-        counters,
+        counters: counters.view(),
         largestScores: shown.largestScores,
       });
     const part = late ? validation : train;

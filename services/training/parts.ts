@@ -2,7 +2,7 @@ import type { LearntSource } from '../../common/bundle/learnt-sources.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { bytesOf } from '../../common/columns.ts';
-import type { ItemCounters } from '../../common/features/item-counters.ts';
+import { countOf, type ItemCounters } from '../../common/features/item-counters.ts';
 import type { Settings } from '../../common/models/candidate-families.ts';
 import type { InteractionMatrix } from '../../common/models/interactions.ts';
 import { encodePopularity, fitPopularity, type PopularityModel } from '../../common/models/popularity.ts';
@@ -77,8 +77,9 @@ function vettedItems(
     const { availableFromMs: from, availableUntilMs: until } = item;
     return from <= nowMs && (until === 0 || nowMs < until);
   });
-  const proven = fit.filter((ordinal) => counters.positive[ordinal] >= positivesMin);
-  const others = fit.filter((ordinal) => counters.positive[ordinal] < positivesMin);
+  const positives = counters.column('positive');
+  const proven = fit.filter((ordinal) => countOf(positives, ordinal) >= positivesMin);
+  const others = fit.filter((ordinal) => countOf(positives, ordinal) < positivesMin);
   return Uint32Array.of(
     ...proven.subarray(0, length),
     ...others.subarray(0, Math.max(0, length - proven.length)),

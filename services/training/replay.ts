@@ -1,9 +1,10 @@
-import { ItemCounters } from '../../common/features/item-counters.ts';
-import { isPositive, type User } from '../../common/user-state.ts';
+import { CounterFold } from '../../common/features/counter-fold.ts';
+import type { ItemCounters } from '../../common/features/item-counters.ts';
+import type { User } from '../../common/user-state.ts';
 import { UserFold } from '../../common/users/fold.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 import { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
-import { Action } from '../../gen/millrace/type/v1/type.ts';
+import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import type { LogData } from './dataset/from-log.ts';
 import { PairSet, type Target } from './positives.ts';
 
@@ -46,7 +47,7 @@ export interface PastState {
   /** Index of the offset. */
   readonly index: number;
   readonly fold: UserFold;
-  readonly counters: ItemCounters;
+  readonly counters: CounterFold;
 }
 
 /** Folds the log and stops before each of `offsets`, lowest first, equal ones in order. Events with pairs of `never` are passed over. */
@@ -59,7 +60,7 @@ export function* replayBefore(
   const order = Uint32Array.from(offsets, (_, index) => index);
   order.sort((a, b) => offsets[a] - offsets[b] || a - b);
   const fold = foldOfAttributes(data, limits);
-  const counters = noneCounted(data);
+  const counters = new CounterFold();
   const { user, item, offset } = data.feedback;
   let row = 0;
   for (const index of order) {
@@ -74,23 +75,16 @@ export function* replayBefore(
 
 /** Item counters at the end of the log, had the events with pairs of `never` not happened. */
 export function countersWithout(data: LogData, never: PairSet): ItemCounters {
-  const counters = noneCounted(data);
+  const counters = new CounterFold();
   const { user, item } = data.feedback;
   for (let row = 0; row < user.length; row++)
     if (!never.has(user[row], item[row])) count(counters, data, row);
-  return counters;
+  return counters.counters(data.endOffset);
 }
 
-function noneCounted({ catalogue: { size }, endOffset }: LogData): ItemCounters {
-  return new ItemCounters(endOffset, new Float32Array(size), new Float32Array(size), new Float32Array(size));
-}
-
-function count(counters: ItemCounters, { feedback }: LogData, row: number): void {
-  const item = feedback.item[row];
-  const action = feedback.action[row] as Action;
-  if (isPositive(action)) counters.positive[item]++;
-  if (action === Action.ACTION_CLICK) counters.click[item]++;
-  if (action === Action.ACTION_IMPRESSION) counters.impression[item]++;
+function count(counters: CounterFold, { feedback }: LogData, row: number): void {
+  const event = { action: feedback.action[row] as Action, value: feedback.value[row] };
+  counters.add(feedback.item[row], event, feedback.timeMs[row], feedback.offset[row]);
 }
 
 function foldOfAttributes({ profiles, catalogue }: LogData, limits: UserLimits): UserFold {

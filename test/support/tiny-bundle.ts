@@ -76,7 +76,7 @@ function countersOf({ interactions, catalogue }: TinyWorld, version: number): It
   const positive = new Float32Array(catalogue.size);
   for (const item of interactions.items) positive[item]++;
   const impression = positive.map((count) => 5 * count + 10);
-  return new ItemCounters(version, positive, impression, positive.slice());
+  return new ItemCounters(version, { positive, impression, click: positive });
 }
 
 async function retrievalParts(

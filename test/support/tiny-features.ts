@@ -1,5 +1,5 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { Candidates, Columns } from '../../common/columns.ts';
+import type { Candidates } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
 import type { ItemCounters } from '../../common/features/item-counters.ts';
 import type { Call } from '../../common/rpc/call.ts';
@@ -91,7 +91,7 @@ export class TinyFeatures implements FeaturesService {
     while (!signal.aborted) {
       if (this.#counters !== undefined && this.#counters !== sent) {
         sent = this.#counters;
-        yield { version: sent.version, complete: true, counters: countersOf(sent), more: false };
+        yield { version: sent.version, complete: true, counters: sent.rows(), more: false };
       } else await this.#wait();
     }
   }
@@ -126,16 +126,4 @@ export class TinyFeatures implements FeaturesService {
     this.#waiting = [];
     for (const resolve of waiting) resolve();
   }
-}
-
-function countersOf({ positive, impression, click }: ItemCounters): Candidates {
-  const columns = new Map([
-    [Columns.countPositive, positive],
-    [Columns.countImpression, impression],
-    [Columns.countClick, click],
-  ]);
-  return new Candidates(
-    Uint32Array.from(positive, (_, item) => item),
-    columns,
-  );
 }

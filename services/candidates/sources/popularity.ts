@@ -67,8 +67,8 @@ class PopularitySource implements Source {
   #refresh(): void {
     this.#refreshedMs = performance.now();
     const bundled = this.#model.scores;
-    const before = this.#base.positive;
-    const now = this.#counters.current?.positive ?? before;
+    const before = this.#base.column('positive');
+    const now = this.#counters.current?.column('positive') ?? before;
     const top = this.#top;
     top.reset(ORDER_MAX);
     for (let item = 0; item < bundled.length || item < now.length; item++) {

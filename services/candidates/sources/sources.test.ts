@@ -35,7 +35,7 @@ class Counters implements LiveCounters {
   }
 
   publish(positive: Float32Array): void {
-    this.current = new ItemCounters(1, positive, positive, positive);
+    this.current = new ItemCounters(1, { positive });
     for (const listener of this.#listeners) listener(this.current);
   }
 }
@@ -135,7 +135,7 @@ test('popularity: the bundle’s order until live counts arrive, then theirs, ne
   change(100, tinyItem(100, new Random(1)));
   const base = await bundle.decoded(Part.counters, ItemCounters.read);
   const positive = new Float32Array(101);
-  positive.set(base.positive);
+  positive.set(base.column('positive'));
   positive[100] = 1_000;
   positive[order[99]] += 500;
   counters.publish(positive);

@@ -1,4 +1,3 @@
-import { Candidates, Columns } from '../../../common/columns.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import type { ItemCounters } from '../../../common/features/item-counters.ts';
 import type { Call } from '../../../common/rpc/call.ts';
@@ -37,14 +36,8 @@ export class OfflineFeatures {
   }
 
   async *#watchCounters(call: Call): ReturnType<FeaturesService['watchItemCounters']> {
-    const { version, positive, impression, click } = this.#counters;
-    const items = Uint32Array.from(positive.keys());
-    const columns = new Map([
-      [Columns.countPositive, positive],
-      [Columns.countImpression, impression],
-      [Columns.countClick, click],
-    ]);
-    yield { version, complete: true, counters: new Candidates(items, columns), more: false };
+    const { version } = this.#counters;
+    yield { version, complete: true, counters: this.#counters.rows(), more: false };
     yield* nothingUntilEnd(call);
   }
 }
