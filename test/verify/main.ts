@@ -13,6 +13,10 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
       'blocked items are gone and new ones found at once, under load, with the same ordinals everywhere',
     load: async () => (await import('./catalogue.ts')).verifyCatalogue,
   },
+  parity: {
+    promise: 'every served feature vector is made again from the log alone, bit for bit',
+    load: async () => (await import('./parity/parity.ts')).verifyParity,
+  },
   trace: {
     promise: 'the trace of one request shows every stage under the right parent, in one process and split',
     load: async () => (await import('./trace.ts')).verifyTrace,
@@ -20,18 +24,18 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
 };
 
 const { values, positionals } = parseArgs({
-  options: { short: { type: 'boolean', default: false } },
+  options: { short: { type: 'boolean', default: false }, break: { type: 'string' } },
   allowPositionals: true,
 });
 const [name = ''] = positionals;
 const proof = PROOFS[name];
 if (proof === undefined) {
   if (name !== '') console.error(`There is no proof ${name}.`);
-  console.log('Usage: npm run verify -- NAME [--short]\n');
+  console.log('Usage: npm run verify -- NAME [--short] [--break WAY]\n');
   for (const [known, { promise }] of Object.entries(PROOFS)) console.log(`  ${known.padEnd(12)}${promise}`);
   process.exit(name === '' ? 0 : 2);
 }
 const verify = await proof.load();
-const holds = await verify({ short: values.short, print: (line) => console.log(line) });
+const holds = await verify({ short: values.short, broken: values.break, print: (line) => console.log(line) });
 console.log(holds ? `${name}: the promise holds` : `${name}: THE PROMISE IS BROKEN`);
 process.exit(holds ? 0 : 1);

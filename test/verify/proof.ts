@@ -4,6 +4,8 @@ export type Proof = (options: ProofOptions) => Promise<boolean>;
 export interface ProofOptions {
   /** The form that fits into a test run. */
   readonly short: boolean;
+  /** A wrong way of doing what is proven, for proofs that have some: the promise must then be broken. */
+  readonly broken?: string | undefined;
   /** Takes a line of figures. */
   readonly print: (line: string) => void;
 }

@@ -1,0 +1,205 @@
+import { join } from 'node:path';
+import { Part } from '../../../common/bundle/manifest.ts';
+import { BundleStore } from '../../../common/bundle/store.ts';
+import { pause } from '../../../common/clock.ts';
+import { ConfigSource } from '../../../common/config.ts';
+import { schemaOfBundle } from '../../../common/features/declarations.ts';
+import { ItemCounters } from '../../../common/features/item-counters.ts';
+import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
+import { Random } from '../../../common/random.ts';
+import { rootCall } from '../../../common/rpc/call.ts';
+import { Channel } from '../../../common/rpc/client.ts';
+import { contracts, type LoggingService } from '../../../common/rpc/services.ts';
+import { createLogger } from '../../../common/telemetry/log.ts';
+import type { UserLimits } from '../../../common/users/user-record.ts';
+import { configuredLimits } from '../../../services/cli/offline/composition.ts';
+import { Processes } from '../../support/processes.ts';
+import { temporaryHome } from '../../support/temporary-home.ts';
+import { makeTinyHome } from '../../support/tiny-home.ts';
+import type { ProofOptions } from '../proof.ts';
+import { BREAKAGES, type Breakage, unbroken } from './breakages.ts';
+import { type BundleFeatures, Recomputation } from './recompute.ts';
+import { readServed, type Served } from './served.ts';
+import { Traffic } from './traffic.ts';
+
+const SEED = 21;
+const RECORD_TIMEOUT_MS = 30_000;
+const POLL_MS = 50;
+const NAMED_MAX = 5;
+/** Small, so that histories are cut, older items go into filters, snapshots are read, and there are many versions of the counters. */
+const SETTINGS = {
+  MILLRACE_LOG_LEVEL: 'error',
+  MILLRACE__ORCHESTRATOR__DEADLINE_MS: '10000',
+  MILLRACE__FEATURES__HISTORY_MAX: '25',
+  MILLRACE__FEATURES__SEEN_EXACT_MAX: '10',
+  MILLRACE__FEATURES__SNAPSHOT_EVENTS: '1500',
+  MILLRACE__FEATURES__COUNTERS_INTERVAL_MS: '40',
+  MILLRACE__FEATURES__WATCH_ACK_TIMEOUT_MS: '10000',
+};
+
+interface Past {
+  readonly events: () => AsyncIterable<LoggedEvent>;
+  readonly served: readonly Served[];
+  readonly bundles: ReadonlyMap<string, BundleFeatures>;
+  readonly limits: UserLimits;
+}
+
+/** What a comparison of served and recomputed features came to. */
+interface Comparison {
+  rows: number;
+  values: number;
+  missing: number;
+  mismatches: number;
+  /** Mismatches by the feature's name. */
+  readonly features: Map<string, number>;
+  readonly seconds: number;
+}
+
+/**
+ * Serves requests with every service a process of its own, two of which are killed meanwhile, amid feedback that is late, out of
+ * order and sent twice, and changes of items and users; then makes every recorded vector again from the events alone and compares
+ * it bit for bit, a missing value being equal to a missing one. From the record come the retrieval scores and what was seen: offset,
+ * version and epoch. Holds if there is no mismatch, and if each wrong way of folding is noticed. `broken`: one of those instead.
+ */
+export async function verifyParity({ short, print, broken }: ProofOptions): Promise<boolean> {
+  if (broken !== undefined && BREAKAGES[broken] === undefined)
+    throw new Error(`--break is to be one of ${Object.keys(BREAKAGES).join(', ')}`);
+  await using folder = await temporaryHome();
+  const past = await serve(folder.home, short ? 300 : 10_000, print);
+  if (broken !== undefined) {
+    const { wrong, make } = BREAKAGES[broken];
+    print(`folded wrongly on purpose: ${wrong}`);
+    return report(await compare(past, make()), print);
+  }
+  let holds = past.served.length > 0 && report(await compare(past, unbroken), print);
+  for (const [name, { wrong, make }] of Object.entries(BREAKAGES)) {
+    const { mismatches, features } = await compare(past, make());
+    print(`self-check ${name} (${wrong}): ${mismatches} mismatches in ${features.size} features`);
+    if (mismatches === 0) holds = false;
+  }
+  return holds;
+}
+
+async function serve(home: string, requests: number, print: (line: string) => void): Promise<Past> {
+  const world = { users: 150, items: 600, seed: SEED };
+  await makeTinyHome(home, world);
+  await using processes = await Processes.start({ home, env: SETTINGS });
+  const channels = new Map(
+    Object.entries(processes.addresses).map(([name, address]) => [name, new Channel(address)]),
+  );
+  const channel = (name: string): Channel => channels.get(name) as Channel;
+  const logging = channel('logging').client(contracts.logging);
+  const traffic = new Traffic({
+    door: channel('orchestrator').client(contracts.orchestrator),
+    features: channel('features').client(contracts.features),
+    logging,
+    users: Array.from({ length: world.users + 10 }, (_, row) => `user-${row}`),
+    items: world.items,
+    random: new Random(SEED),
+  });
+  const startedAt = performance.now();
+  const third = Math.ceil(requests / 3);
+  await traffic.run(third);
+  print(`${traffic.whole} of ${requests} served; killing features meanwhile`);
+  await meanwhile(processes, 'features', traffic.run(third));
+  print(`${traffic.whole} of ${requests} served; killing ranking meanwhile`);
+  await meanwhile(processes, 'ranking', traffic.run(third));
+  while (traffic.whole < requests) await traffic.run(requests - traffic.whole);
+  await untilRecorded(traffic.requestIds, logging);
+  for (const open of channels.values()) open.close();
+  const seconds = (performance.now() - startedAt) / 1000;
+  print(`seed ${SEED}; sent in ${seconds.toFixed(1)} s: ${JSON.stringify(traffic.sent)}`);
+  const events = (): AsyncIterable<LoggedEvent> => readEvents(join(home, 'log'));
+  const { served, without } = await readServed(events());
+  print(`recorded: ${served.length} decisions with vectors, ${without} without (features or ranking away)`);
+  const config = new ConfigSource({ MILLRACE_HOME: home, ...SETTINGS });
+  const limits = configuredLimits({ config, log: createLogger('parity') });
+  return { events, served, bundles: await bundlesOf(served, home), limits };
+}
+
+/** Kills the service and starts it again while the work goes on. */
+async function meanwhile(
+  processes: Processes,
+  name: 'features' | 'ranking',
+  work: Promise<void>,
+): Promise<void> {
+  await processes.kill(name);
+  await processes.restart(name);
+  await work;
+}
+
+/** Answers when the decisions of all requests are in the log. */
+async function untilRecorded(requestIds: readonly string[], logging: LoggingService): Promise<void> {
+  const untilMs = Date.now() + RECORD_TIMEOUT_MS;
+  for (const requestId of requestIds.slice(-100)) {
+    const isRecorded = (): Promise<boolean> =>
+      logging.getDecision({ requestId }, rootCall({ timeoutMs: 5_000 })).then(
+        () => true,
+        () => false,
+      );
+    while (!(await isRecorded())) {
+      if (Date.now() > untilMs) throw new Error(`decision ${requestId} did not reach the log`);
+      await pause(POLL_MS);
+    }
+  }
+}
+
+async function bundlesOf(served: readonly Served[], home: string): Promise<Map<string, BundleFeatures>> {
+  const store = new BundleStore(join(home, 'bundles'));
+  const bundles = new Map<string, BundleFeatures>();
+  for (const version of new Set(served.map(({ bundle }) => bundle))) {
+    const bundle = await store.open(version);
+    bundles.set(version, {
+      schema: schemaOfBundle(bundle.manifest),
+      counters: await bundle.decoded(Part.counters, ItemCounters.read),
+    });
+  }
+  return bundles;
+}
+
+async function compare({ events, served, bundles, limits }: Past, breakage: Breakage): Promise<Comparison> {
+  const startedAt = performance.now();
+  const found = { rows: 0, values: 0, missing: 0, mismatches: 0, features: new Map<string, number>() };
+  let decisions = 0;
+  for await (const made of new Recomputation(served, bundles, limits, breakage).run(events())) {
+    decisions++;
+    const { schema } = bundles.get(made.served.bundle) as BundleFeatures;
+    if (made.served.featureSchema !== schema.hash)
+      throw new Error('a vector is of another schema than its bundle');
+    found.rows += made.served.items.length;
+    const wrong = differing(made.served.features, made.features);
+    found.mismatches += wrong.length;
+    for (const at of wrong) {
+      const { name } = schema.features[at % schema.width];
+      found.features.set(name, (found.features.get(name) ?? 0) + 1);
+    }
+    found.values += made.features.length;
+    for (const value of made.features) if (Number.isNaN(value)) found.missing++;
+  }
+  if (decisions !== served.length)
+    throw new Error(`${served.length - decisions} decisions could not be made again`);
+  return { ...found, seconds: (performance.now() - startedAt) / 1000 };
+}
+
+/** Places where the bits differ, all NaN being one. */
+function differing(served: Float32Array, made: Float32Array): number[] {
+  if (served.length !== made.length) throw new Error(`${served.length} values served, ${made.length} made`);
+  const [a, b] = [served, made].map(
+    ({ buffer, byteOffset, length }) => new Uint32Array(buffer, byteOffset, length),
+  );
+  const places: number[] = [];
+  for (let at = 0; at < a.length; at++)
+    if (a[at] !== b[at] && !(Number.isNaN(served[at]) && Number.isNaN(made[at]))) places.push(at);
+  return places;
+}
+
+function report(
+  { rows, values, missing, mismatches, features, seconds }: Comparison,
+  print: (line: string) => void,
+) {
+  print(
+    `recomputed ${rows} rows, ${values} values (${missing} missing) in ${seconds.toFixed(1)} s: ${mismatches} mismatches`,
+  );
+  for (const [name, count] of [...features].slice(0, NAMED_MAX)) print(`  ${name}: ${count}`);
+  return mismatches === 0;
+}
