@@ -1,10 +1,11 @@
-import { mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { pause } from '../../common/clock.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { runCli, startCli } from '../../test/support/cli.ts';
+import { writeParquet } from '../../test/support/parquet.ts';
 import { importFiles } from './import.ts';
 
 let home = '';
@@ -62,6 +63,24 @@ describe('importFiles', () => {
 });
 
 describe('millrace import', () => {
+  it('takes a lake of Parquet with other names; unknown actions and times in the far future are bad rows', async () => {
+    const path = join(home, 'raw', 'day=2024-01-01');
+    await mkdir(path, { recursive: true });
+    await writeParquet(
+      join(path, 'part-0.parquet'),
+      `SELECT * FROM (VALUES ('u', 'a', 'buy', 10), ('u', 'b', 'teleport', 11), ('u', 'c', 'view', 4102444800000),
+        ('u', 'd', 'view', 12)) t(uid, sku, verb, ts)`,
+    );
+    const map = 'user=uid,item=sku,action=verb,time=ts';
+    const { done, report } = await importFiles(join(home, 'raw'), { map, actions: 'buy=purchase' }, home);
+    expect([done.interactions, report.rows]).toEqual([2, 4]);
+    expect(report.firstBad.map(({ line, reason }) => [line, reason])).toEqual([
+      [2, "action: 'teleport' is not known"],
+      [3, 'time: in the future: 2100-01-01T00:00:00.000Z'],
+    ]);
+    expect(await logLength()).toBe(4);
+  });
+
   it('killed while it writes leaves nothing, and the next import takes all', {
     timeout: TIMEOUT_MS,
   }, async () => {

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Command } from 'commander';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
+import { FUTURE_MS_MAX, systemClock } from '../../common/clock.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { parseColumnMap } from '../training/import/columns.ts';
 import { readDataset } from '../training/import/dataset.ts';
@@ -22,11 +23,11 @@ interface Flags {
 export function importCommand(): Command {
   return new Command('import')
     .description(
-      'read a data set into the log: RecBole atomic files, CSV or JSON Lines, plain or .gz; all or nothing',
+      'read a data set into the log: RecBole atomic files, CSV or JSON Lines, plain or .gz, or a lake of Parquet; all or nothing',
     )
-    .argument('<path>', 'a folder of RecBole files, or a file of interactions')
-    .option('--items <file>', 'a file of items')
-    .option('--users <file>', 'a file of users')
+    .argument('<path>', 'a folder of RecBole or Parquet files, or a file of interactions')
+    .option('--items <path>', 'a file of items, or a folder of Parquet files')
+    .option('--users <path>', 'a file of users, or a folder of Parquet files')
     .option('--map <roles>', 'which column means what, as user=uid,item=sku,time=ts:ms')
     .option('--actions <names>', 'what actions of the file mean, as addtocart=like,transaction=purchase')
     .option(
@@ -59,6 +60,7 @@ export async function importFiles(
     defaultAction: flags.defaultAction,
     strict: flags.strict,
     actionOf: actionTranslator(flags.actions),
+    latestMs: systemClock.nowMs() + FUTURE_MS_MAX,
     checkItem: checkItemRow,
     onProgress: ({ bytesRead, bytesTotal }) => progress('reading', bytesRead, bytesTotal),
   });

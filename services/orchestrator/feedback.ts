@@ -1,4 +1,5 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
+import { FUTURE_MS_MAX } from '../../common/clock.ts';
 import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
 import { checkEventId, checkId } from '../../common/ids.ts';
 import { type Call, remainingMs, within } from '../../common/rpc/call.ts';
@@ -14,7 +15,6 @@ import type { Recorder } from './recorder.ts';
 import type { Tokens } from './tokens.ts';
 
 const EVENTS_MAX = 1_000;
-const FUTURE_MS_MAX = 24 * 3_600_000;
 /** Share of the caller's time that waiting for another service may take: the rest is for the answer. */
 const WAIT_SHARE = 0.8;
 /** How long the log may take to make feedback durable. */

@@ -8,6 +8,8 @@ export type ColumnType = 'token' | 'token_seq' | 'float' | 'float_seq';
 export interface Column {
   name: string;
   type: ColumnType | undefined;
+  /** The file's own type where no cell can be made of it: the column can play no role and is left out. */
+  unreadable?: string;
 }
 
 const ROLES = [
@@ -106,7 +108,7 @@ export class ColumnRoles {
         `${this.#file}: no column '${mapped.column}' (mapped to ${role})${this.#having()}`,
       );
     }
-    return positions;
+    return this.#readable(positions, role);
   }
 
   /** As `find`, where a headed file must have the column. */
@@ -128,26 +130,44 @@ export class ColumnRoles {
     if (positions.length === 0 && this.#headed) {
       throw new ImportError(`${this.#file}: no column for ${role}: ${names.join(' or ')}${this.#having()}`);
     }
-    return positions;
+    return this.#readable(positions, role);
   }
 
   unit(role: Role): TimeUnit | undefined {
     return this.#map[role]?.unit;
   }
 
-  /** Positions of the named columns that no role has taken. */
+  /** Positions of the named columns that no role has taken; takes them. */
   rest(): number[] {
     const positions: number[] = [];
     for (let i = 0; i < this.#columns.length; i++) {
-      if (!this.#taken.has(i) && this.#columns[i].name !== '') positions.push(i);
+      const { name, unreadable } = this.#columns[i];
+      if (!this.#taken.has(i) && name !== '' && unreadable === undefined) positions.push(i);
     }
+    for (const position of positions) this.#taken.add(position);
     return positions;
+  }
+
+  /** Positions of the columns that anything asked for, ascending. */
+  taken(): number[] {
+    return [...this.#taken].sort((a, b) => a - b);
   }
 
   #positions(names: readonly string[]): number[] {
     const found = names.map((name) => this.#columns.findIndex((column) => column.name === name));
     const positions = found.filter((position) => position >= 0).slice(0, this.#headed ? 1 : undefined);
     for (const position of positions) this.#taken.add(position);
+    return positions;
+  }
+
+  #readable(positions: number[], role: Role): number[] {
+    for (const position of positions) {
+      const { name, unreadable } = this.#columns[position];
+      if (unreadable !== undefined)
+        throw new ImportError(
+          `${this.#file}: column '${name}' (${role}) is of type ${unreadable}, which cannot be read`,
+        );
+    }
     return positions;
   }
 

@@ -27,6 +27,8 @@ export interface Dataset {
 export interface DatasetOptions extends ReadOptions {
   /** Translates the names of actions; a row whose action it does not know (undefined) is bad. Unset: names are kept. */
   readonly actionOf?: (name: string) => string | undefined;
+  /** Interactions after it are bad rows. Milliseconds since the Unix epoch; unset: none is too late. */
+  readonly latestMs?: number;
   /** Refuses an item by throwing `RowFault`. */
   readonly checkItem?: (row: ItemRow) => void;
 }
@@ -68,7 +70,8 @@ class DatasetBuilder implements RowSink {
   }
 
   interaction(user: string, item: string, name: string, value: number, timeMs: number): void {
-    const { actionOf } = this.#options;
+    const { actionOf, latestMs = Number.POSITIVE_INFINITY } = this.#options;
+    if (timeMs > latestMs) throw new RowFault(`time: in the future: ${new Date(timeMs).toISOString()}`);
     const action = actionOf === undefined ? name : actionOf(name);
     if (action === undefined) throw new RowFault(`action: '${name}' is not known`);
     if (this.#actions.ids.length === ACTIONS_MAX && this.#actions.find(action) === undefined) {

@@ -53,14 +53,16 @@ export function readValue(cell: unknown, field: string): number {
 }
 
 /**
- * A time in integer milliseconds since the Unix epoch, from 1970 on. ISO 8601 (a date, or a date and time; without a
+ * A time in integer milliseconds since the Unix epoch, from 1970 on. A `Date`; ISO 8601 (a date, or a date and time; without a
  * zone it is UTC), or a number in `unit`; without a unit, numbers from 1e11 on are milliseconds and smaller ones seconds.
  */
 export function readTime(cell: unknown, unit: TimeUnit | undefined, field: string): number {
   if (isEmpty(cell)) throw new RowFault(`${field}: empty`);
   const iso = typeof cell === 'string' ? ISO_8601.exec(cell) : null;
   let timeMs: number;
-  if (iso !== null) {
+  if (cell instanceof Date) {
+    timeMs = cell.getTime();
+  } else if (iso !== null) {
     timeMs = isoMs(iso);
   } else if (typeof cell === 'number' || (typeof cell === 'string' && NUMBER.test(cell))) {
     const value = Number(cell);
@@ -75,8 +77,9 @@ export function readTime(cell: unknown, unit: TimeUnit | undefined, field: strin
   return timeMs;
 }
 
-/** Free text: control characters other than tab and line breaks are refused. */
+/** Free text: control characters other than tab and line breaks are refused. A `Date` is its ISO 8601 form. */
 export function readText(cell: unknown, field: string): string {
+  if (cell instanceof Date) return Number.isNaN(cell.getTime()) ? '' : cell.toISOString();
   if (typeof cell === 'number' || typeof cell === 'boolean') return String(cell);
   if (typeof cell !== 'string') throw new RowFault(`${field}: not text`);
   if (CONTROL_IN_TEXT.test(cell)) throw new RowFault(`${field}: control character in ${shown(cell)}`);

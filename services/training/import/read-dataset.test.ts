@@ -314,7 +314,7 @@ describe('files', () => {
   it('refuses a file that is absent or of no known format', async () => {
     const absent = join(folder, 'absent.csv');
     await expect(readDataset(absent)).rejects.toThrow(absent);
-    await expect(read('data.parquet', 'PAR1')).rejects.toThrow('the name ends in none of');
+    await expect(read('data.arrow', 'ARROW1')).rejects.toThrow('the name ends in none of');
   });
 
   it('keeps every row of a long file, and tells its progress in bytes to the end', async () => {

@@ -1,5 +1,3 @@
-import { readdir } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Column } from './columns.ts';
 import { parseColumn } from './columns.ts';
 import { readLines } from './lines.ts';
@@ -15,25 +13,6 @@ const SUFFIXES: Record<RowKind, string> = { interaction: '.inter', item: '.item'
 export function atomicKind(file: string): RowKind | undefined {
   const plain = file.replace(/\.gz$/, '');
   return (['interaction', 'item', 'user'] as const).find((kind) => plain.endsWith(SUFFIXES[kind]));
-}
-
-/** The atomic files of a folder, one a kind at most. Throws `ImportError` where there is none, or two of a kind. */
-export async function findAtomicFiles(folder: string): Promise<Partial<Record<RowKind, string>>> {
-  const found: Partial<Record<RowKind, string>> = {};
-  for (const name of (await readdir(folder)).sort()) {
-    const kind = atomicKind(name);
-    if (kind === undefined) continue;
-    const file = join(folder, name);
-    if (found[kind] !== undefined) {
-      throw new ImportError(
-        `${folder}: both ${found[kind]} and ${file} are ${SUFFIXES[kind]} files; name one`,
-      );
-    }
-    found[kind] = file;
-  }
-  if (Object.keys(found).length === 0)
-    throw new ImportError(`${folder}: holds no .inter, .item or .user file`);
-  return found;
 }
 
 /**

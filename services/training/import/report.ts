@@ -12,7 +12,7 @@ export class RowFault extends Error {
 
 export interface BadRow {
   file: string;
-  /** The line of the file that the row begins on, from 1. */
+  /** The line of the file that the row begins on, or of a Parquet file the row's number, from 1. */
   line: number;
   reason: string;
 }

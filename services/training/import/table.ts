@@ -47,16 +47,20 @@ export class Table {
     this.#dialect = dialect;
   }
 
-  /** Throws `ImportError` naming the file and the column where one is missing or repeated. */
-  header(columns: readonly Column[]): void {
+  /**
+   * The positions that the cells are needed of, ascending. Throws `ImportError` naming the file and the column where one is missing
+   * or repeated.
+   */
+  header(columns: readonly Column[]): readonly number[] {
     const { file, kind, map } = this.#context;
     const roles = new ColumnRoles(file, columns, map, this.#dialect.headed);
     if (this.#dialect.headed) this.#width = columns.length;
     const bind = { interaction: bindInteraction, item: bindItem, user: bindUser }[kind];
     this.#accept = bind(roles, columns, this.#dialect, this.#context);
+    return roles.taken();
   }
 
-  /** `cells`: text, or JSON values; read before the call returns. */
+  /** `cells`: text, JSON values or `Date`s; read before the call returns. `line`: the row's number where the file has no lines. */
   row(cells: Cells, line: number): void {
     this.#context.report.row(this.file, line, () => {
       if (this.#width >= 0 && cells.length !== this.#width) {
