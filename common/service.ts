@@ -40,6 +40,7 @@ export const SECTIONS = [
   'reranking',
   'features',
   'logging',
+  'lake',
   'train',
 ] as const;
 

@@ -4,9 +4,8 @@ import pc from 'picocolors';
 import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore, type Live } from '../../common/bundle/store.ts';
 import { ConfigSource } from '../../common/config.ts';
+import { sizeText } from './bytes.ts';
 import { tableLines } from './table.ts';
-
-const KIB = 1024;
 
 /** `millrace bundles list|show|promote`: the bundles of MILLRACE_HOME. */
 export function bundlesCommand(): Command {
@@ -114,10 +113,6 @@ function roleOf(version: string, live: Live | undefined): string {
 
 function sizeOf({ parts }: Manifest): number {
   return Object.values(parts).reduce((sum, { bytes }) => sum + bytes, 0);
-}
-
-function sizeText(bytes: number): string {
-  return bytes < KIB * KIB ? `${(bytes / KIB).toFixed(1)} KiB` : `${(bytes / KIB / KIB).toFixed(1)} MiB`;
 }
 
 function metricText(value: number | undefined): string {

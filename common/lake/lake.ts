@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import type { MillraceError } from '../errors.ts';
+import type { LoggedEvent } from '../log/events.ts';
+import type { LakeConfig } from './config.ts';
+import { DuckDb, type QueryParameters, sqlText } from './duck-db.ts';
+import type { LakeColumns } from './lake-columns.ts';
+import { damaged } from './local-storage.ts';
+import { type LakeFile, Manifest } from './manifest.ts';
+import { openStorage } from './open-storage.ts';
+import { eventsOfChunk, SELECT_EVENTS } from './row-events.ts';
+import { type LakeTable, quoted, TABLES } from './schema.ts';
+import type { LakeStorage } from './storage.ts';
+
+/** The lake as it was when it was opened; what is committed later is not seen. */
+export interface Lake extends AsyncDisposable {
+  /** The first offset that the lake holds. */
+  readonly firstOffset: number;
+  /** One past the last committed event. */
+  readonly endOffset: number;
+  /** Its committed files. */
+  readonly files: readonly LakeFile[];
+  /**
+   * The rows of one SELECT over the tables `events` and `decided`; `?` are parameters. QUERY_FAILED with what the engine says,
+   * LAKE_DAMAGED naming the file, CANCELLED when `signal` aborts.
+   */
+  query(sql: string, parameters?: QueryParameters, signal?: AbortSignal): Promise<LakeColumns>;
+  /** Whole events in offset order, from an offset until before another. */
+  readEvents(fromOffset?: number, untilOffset?: number): AsyncIterable<LoggedEvent>;
+}
+
+/** Opens the lake of a configuration; see `lakeConfig`. An absent one is empty. */
+export async function openLake(config: LakeConfig): Promise<Lake> {
+  const storage = openStorage(config);
+  const manifest = await Manifest.read(storage);
+  const db = await DuckDb.open({
+    memoryMb: config.memoryMb,
+    temporaryFolder: join(config.folder, '.spilled'),
+  });
+  return new DuckLake(storage, manifest, db);
+}
+
+class DuckLake implements Lake {
+  readonly firstOffset: number;
+  readonly endOffset: number;
+  readonly files: readonly LakeFile[];
+  readonly #storage: LakeStorage;
+  readonly #manifest: Manifest;
+  readonly #db: DuckDb;
+  #views: Promise<void> | undefined;
+
+  constructor(storage: LakeStorage, manifest: Manifest, db: DuckDb) {
+    this.firstOffset = manifest.firstOffset;
+    this.endOffset = manifest.endOffset;
+    this.files = manifest.files;
+    this.#storage = storage;
+    this.#manifest = manifest;
+    this.#db = db;
+  }
+
+  async query(sql: string, parameters: QueryParameters = [], signal?: AbortSignal): Promise<LakeColumns> {
+    this.#views ??= this.#makeViews();
+    await this.#views;
+    return this.#db.query(sql, parameters, signal).catch((error) => {
+      throw this.#faultOf(error);
+    });
+  }
+
+  async *readEvents(fromOffset = 0, untilOffset = this.endOffset): AsyncIterable<LoggedEvent> {
+    for (const commit of this.#manifest.commits) {
+      const files = commit.files.filter(({ key }) => key.startsWith('events/'));
+      if (commit.untilOffset <= fromOffset || commit.fromOffset >= untilOffset || files.length === 0)
+        continue;
+      const source = readParquet(await this.#storage.localPaths(files), TABLES.events);
+      const range = `WHERE "offset" >= ${fromOffset} AND "offset" < ${untilOffset} ORDER BY "offset"`;
+      yield* this.#events(`${SELECT_EVENTS} FROM ${source} ${range}`);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#db[Symbol.dispose]();
+  }
+
+  async *#events(sql: string): AsyncIterable<LoggedEvent> {
+    try {
+      for await (const chunk of this.#db.chunks(sql)) yield* eventsOfChunk(chunk);
+    } catch (error) {
+      throw this.#faultOf(error as Error);
+    }
+  }
+
+  async #makeViews(): Promise<void> {
+    for (const table of Object.values(TABLES)) {
+      const files = this.files.filter(({ key }) => key.startsWith(`${table.name}/`));
+      const paths = await this.#storage.localPaths(files);
+      const source = paths.length === 0 ? emptyTable(table) : readParquet(paths, table);
+      const columns = [...table.columns.map(({ name }) => name), ...table.partitions].map(quoted);
+      await this.#db.run(`CREATE VIEW ${table.name} AS SELECT ${columns.join(', ')} FROM ${source}`);
+    }
+  }
+
+  /** An error that names one of the lake's files is about that file. */
+  #faultOf(error: Error): Error {
+    const file = this.files.find(({ key }) => error.message.includes(key));
+    if (file === undefined || (error as MillraceError).reason === 'LAKE_DAMAGED') return error;
+    return damaged(`${this.#storage.uri}/${file.key}`, error.message);
+  }
+}
+
+function readParquet(paths: readonly string[], table: LakeTable): string {
+  const types = table.partitions.map((name) => `${quoted(name)}: VARCHAR`).join(', ');
+  return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = true, hive_types = {${types}})`;
+}
+
+function emptyTable({ columns, partitions }: LakeTable): string {
+  const typed = [...columns, ...partitions.map((name) => ({ name, type: 'VARCHAR' }))];
+  return `(SELECT ${typed.map(({ name, type }) => `CAST(NULL AS ${type}) AS ${quoted(name)}`).join(', ')} WHERE false)`;
+}

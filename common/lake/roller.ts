@@ -1,0 +1,205 @@
+import { mkdir, rm, stat } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { MillraceError } from '../errors.ts';
+import { makeDirectory } from '../log/durable-files.ts';
+import { LogLockedError } from '../log/errors.ts';
+import type { ReadLimits, RecordBatch } from '../log/log-reader.ts';
+import { OwnerLock } from '../log/owner-lock.ts';
+import type { LakeConfig } from './config.ts';
+import { DuckDb, sqlText } from './duck-db.ts';
+import { EventRows, stagedSelect } from './event-rows.ts';
+import { type Commit, type LakeFile, Manifest, padded } from './manifest.ts';
+import { openStorage } from './open-storage.ts';
+import { TABLES, type TableName } from './schema.ts';
+import type { LakeStorage } from './storage.ts';
+
+/** A log as the roller reads it. */
+export interface RolledLog {
+  readonly firstOffset: number;
+  readonly endOffset: number;
+  read(fromOffset: number, limits?: ReadLimits): Promise<RecordBatch>;
+}
+
+export interface RollOptions {
+  /** Ends the rolling after what is being committed. */
+  readonly signal?: AbortSignal;
+  /** Called after each commit. */
+  readonly progress?: (commit: Commit) => void;
+}
+
+const READ_LIMITS: ReadLimits = { recordsMax: 16_384, bytesMax: 4 * 1024 * 1024 };
+const ROW_GROUP_ROWS = 122_880;
+
+/**
+ * Takes a log into the lake, commit by commit. Of a commit the files are written beside the lake, then named durably in a plan,
+ * then placed, then committed to the manifest: what is cut off in between is undone at the next opening, so that also a reader
+ * that lists the folders finds each event once.
+ */
+export class Roller implements AsyncDisposable {
+  readonly manifest: Manifest;
+  readonly #config: LakeConfig;
+  readonly #storage: LakeStorage;
+  readonly #db: DuckDb;
+  readonly #lock: OwnerLock;
+  readonly #drafts: string;
+  #turns = 0;
+
+  private constructor(
+    config: LakeConfig,
+    parts: { storage: LakeStorage; manifest: Manifest; db: DuckDb; lock: OwnerLock; drafts: string },
+  ) {
+    this.#config = config;
+    this.manifest = parts.manifest;
+    this.#storage = parts.storage;
+    this.#db = parts.db;
+    this.#lock = parts.lock;
+    this.#drafts = parts.drafts;
+  }
+
+  /** LAKE_BUSY while another process rolls. Undoes what an earlier one left half done. */
+  static async open(config: LakeConfig): Promise<Roller> {
+    const folder = join(config.folder, '.rolling');
+    await makeDirectory(folder);
+    const lock = await acquire(folder);
+    try {
+      const drafts = join(folder, 'drafts');
+      await rm(drafts, { recursive: true, force: true });
+      const storage = openStorage(config);
+      const manifest = await Manifest.read(storage);
+      await undoAbandoned(storage, manifest);
+      const db = await DuckDb.open({ memoryMb: config.memoryMb, temporaryFolder: join(folder, 'spilled') });
+      return new Roller(config, { storage, manifest, db, lock, drafts });
+    } catch (error) {
+      await lock.release();
+      throw error;
+    }
+  }
+
+  /**
+   * Takes in what the log holds now, and answers the lake's end. OFFSET_TRUNCATED if the log has lost events that the lake does
+   * not have; FIELD_INVALID if the lake has events that the log never had.
+   */
+  async roll(log: RolledLog, { signal, progress }: RollOptions = {}): Promise<number> {
+    this.#checkLog(log);
+    let at = this.manifest.commits.length === 0 ? log.firstOffset : this.manifest.endOffset;
+    let committing = Promise.resolve();
+    try {
+      while (at < log.endOffset && !signal?.aborted) {
+        const gathered = await this.#gather(log, at);
+        await committing;
+        committing = this.#commit(gathered).then((commit) => progress?.(commit));
+        committing.catch(() => {});
+        at = gathered.untilOffset;
+      }
+    } finally {
+      await committing;
+    }
+    return this.manifest.endOffset;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#db[Symbol.dispose]();
+    await rm(this.#drafts, { recursive: true, force: true });
+    await this.#lock.release();
+  }
+
+  #checkLog(log: RolledLog): void {
+    const { commits, endOffset } = this.manifest;
+    if (commits.length === 0) return;
+    if (endOffset < log.firstOffset) {
+      const what = `the lake ends at offset ${endOffset}, and the log begins at ${log.firstOffset}`;
+      throw new MillraceError('OFFSET_TRUNCATED', `${what}: events in between are lost`);
+    }
+    if (endOffset > log.endOffset) {
+      const what = `the lake ends at offset ${endOffset}, and the log at ${log.endOffset}`;
+      throw new MillraceError('LAKE_DAMAGED', `${what}: it is a lake of another log`);
+    }
+  }
+
+  /** Rows of the next commit, in tables of DuckDB. */
+  async #gather(log: RolledLog, fromOffset: number): Promise<Gathered> {
+    const { eventsMax, bytesMax } = this.#config.commit;
+    const suffix = `_${this.#turns++ % 2}`;
+    return this.#db.connected(async (connection) => {
+      const rows = await EventRows.open(connection, suffix);
+      let at = fromOffset;
+      while (at < log.endOffset && at - fromOffset < eventsMax && rows.bytes < bytesMax) {
+        const recordsMax = Math.min(READ_LIMITS.recordsMax as number, eventsMax - (at - fromOffset));
+        const { payloads } = await log.read(at, { ...READ_LIMITS, recordsMax });
+        for (let i = 0; i < payloads.length; i++) rows.add(at + i, payloads[i]);
+        rows.flush();
+        at += payloads.length;
+      }
+      rows.close();
+      return { fromOffset, untilOffset: at, suffix, rows: { events: rows.events, decided: rows.decided } };
+    });
+  }
+
+  async #commit({ fromOffset, untilOffset, suffix, rows }: Gathered): Promise<Commit> {
+    const name = `${padded(fromOffset)}-${padded(untilOffset)}`;
+    const folder = join(this.#drafts, name);
+    await mkdir(folder, { recursive: true });
+    const files: LakeFile[] = [];
+    for (const table of ['events', 'decided'] as const)
+      if (rows[table] > 0) files.push(...(await this.#write(table, suffix, folder, name)));
+    const commit = { fromOffset, untilOffset, files };
+    await this.manifest.plan(commit);
+    await this.#storage.place(files.map(({ key }) => ({ key, path: join(folder, key) })));
+    await this.manifest.commit(commit);
+    await this.manifest.forgetPlan();
+    await rm(folder, { recursive: true, force: true });
+    return commit;
+  }
+
+  /** Writes a staged table's files, whose keys are their paths below `folder`. */
+  async #write(table: TableName, suffix: string, folder: string, name: string): Promise<LakeFile[]> {
+    const target = join(folder, table);
+    const options = [
+      'FORMAT parquet',
+      'COMPRESSION zstd',
+      `ROW_GROUP_SIZE ${ROW_GROUP_ROWS}`,
+      `PARTITION_BY (${TABLES[table].partitions.join(', ')})`,
+      `FILENAME_PATTERN ${sqlText(`${name}-{i}`)}`,
+      'RETURN_STATS',
+    ];
+    const staged = `${table}${suffix}`;
+    const written = await this.#db.query(
+      `COPY (${stagedSelect(table, staged)}) TO ${sqlText(target)} (${options.join(', ')})`,
+    );
+    await this.#db.run(`DROP TABLE ${staged}`);
+    const counts = written.numbers('count');
+    return Promise.all(
+      written.texts('filename').map(async (path, i) => {
+        const { size } = await stat(path);
+        return { key: relative(folder, path), bytes: size, rows: counts[i] };
+      }),
+    );
+  }
+}
+
+interface Gathered {
+  readonly fromOffset: number;
+  readonly untilOffset: number;
+  readonly suffix: string;
+  readonly rows: Readonly<Record<TableName, number>>;
+}
+
+async function acquire(folder: string): Promise<OwnerLock> {
+  try {
+    return await OwnerLock.acquire(folder);
+  } catch (cause) {
+    if (!(cause instanceof LogLockedError)) throw cause;
+    throw new MillraceError('LAKE_BUSY', `lake: the running process ${cause.pid} rolls into it`, { cause });
+  }
+}
+
+/** Removes what a roller placed and did not commit, after a commit that keeps that roller from committing it yet. */
+async function undoAbandoned(storage: LakeStorage, manifest: Manifest): Promise<void> {
+  const abandoned = await manifest.abandoned();
+  if (abandoned.length > 0) {
+    const { endOffset } = manifest;
+    await manifest.commit({ fromOffset: endOffset, untilOffset: endOffset, files: [] });
+    await storage.remove(abandoned.map(({ key }) => key));
+  }
+  await manifest.forgetPlan();
+}

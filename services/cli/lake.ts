@@ -1,0 +1,144 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { text as textOf } from 'node:stream/consumers';
+import { Command } from 'commander';
+import pc from 'picocolors';
+import { ConfigSource } from '../../common/config.ts';
+import { lakeConfig } from '../../common/lake/config.ts';
+import { openLake } from '../../common/lake/lake.ts';
+import type { LakeColumns } from '../../common/lake/lake-columns.ts';
+import { Roller } from '../../common/lake/roller.ts';
+import { TABLES } from '../../common/lake/schema.ts';
+import { SegmentLog } from '../../common/log/segment-log.ts';
+import { sizeText } from './bytes.ts';
+import { ProgressBars } from './progress-bar.ts';
+import { tableLines } from './table.ts';
+
+const CELL_WIDTH_MAX = 60;
+
+/** `millrace lake roll|status|query`. */
+export function lakeCommand(): Command {
+  const command = new Command('lake').description('the log as Parquet files: take it in, look, ask');
+  command
+    .command('roll')
+    .description('take in what the log holds and the lake does not have yet')
+    .action(roll);
+  command
+    .command('status', { isDefault: true })
+    .description('what the lake holds and how far it is behind the log')
+    .option('--json', 'one JSON object')
+    .action(({ json }: { json?: boolean }) => status(json === true));
+  command
+    .command('query')
+    .description('run one SELECT over the tables events and decided')
+    .argument('<file>', 'a SQL file, or - for the standard input')
+    .option('--json', 'one JSON object a row')
+    .action((file: string, { json }: { json?: boolean }) => query(file, json === true));
+  return command;
+}
+
+async function roll(): Promise<void> {
+  const source = new ConfigSource();
+  const bars = new ProgressBars();
+  try {
+    await using log = await SegmentLog.openReadOnly(join(source.home, 'log'));
+    await using roller = await Roller.open(lakeConfig(source));
+    const from = roller.manifest.endOffset;
+    const [filesBefore, total] = [roller.manifest.files.length, log.endOffset - from];
+    const end = await roller.roll(log, {
+      progress: ({ untilOffset }) => bars.progress('rolling', untilOffset - from, total),
+    });
+    const files = roller.manifest.files.slice(filesBefore);
+    bars.end();
+    const bytes = sizeText(files.reduce((sum, file) => sum + file.bytes, 0));
+    print(`offsets ${from} to ${end} are in the lake: ${files.length} new files, ${bytes}`);
+  } finally {
+    bars.end();
+  }
+}
+
+async function status(json: boolean): Promise<void> {
+  const source = new ConfigSource();
+  await using lake = await openLake(lakeConfig(source));
+  const logEnd = await logEndOffset(source.home);
+  const tables = Object.keys(TABLES).map((table) => {
+    const files = lake.files.filter(({ key }) => key.startsWith(`${table}/`));
+    const sum = (of: (file: (typeof files)[number]) => number): number =>
+      files.reduce((total, file) => total + of(file), 0);
+    return { table, files: files.length, rows: sum(({ rows }) => rows), bytes: sum(({ bytes }) => bytes) };
+  });
+  const behind = logEnd === undefined ? undefined : logEnd - lake.endOffset;
+  if (json) {
+    const { firstOffset, endOffset } = lake;
+    print(JSON.stringify({ firstOffset, endOffset, logEndOffset: logEnd, behind, tables }));
+    return;
+  }
+  const columns = ['table', 'files', 'rows', 'size'].map((title, i) => ({
+    title,
+    align: i === 0 ? ('left' as const) : ('right' as const),
+  }));
+  const rows = tables.map(({ table, files, rows: count, bytes }) => [
+    table,
+    String(files),
+    count.toLocaleString('en'),
+    sizeText(bytes),
+  ]);
+  for (const line of tableLines(columns, rows, pc.bold)) print(line);
+  const lag = behind === undefined ? 'there is no log here' : `${behind} events of the log are not in it yet`;
+  print(`offsets ${lake.firstOffset} to ${lake.endOffset}; ${lag}`);
+}
+
+/** Undefined if there is no log. */
+async function logEndOffset(home: string): Promise<number | undefined> {
+  try {
+    await using log = await SegmentLog.openReadOnly(join(home, 'log'));
+    return log.endOffset;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    throw error;
+  }
+}
+
+async function query(file: string, json: boolean): Promise<void> {
+  const sql = file === '-' ? await textOf(process.stdin) : await readFile(file, 'utf8');
+  await using lake = await openLake(lakeConfig(new ConfigSource()));
+  const startedAt = performance.now();
+  const answer = await lake.query(sql);
+  const seconds = ((performance.now() - startedAt) / 1_000).toFixed(2);
+  for (const line of json ? jsonLines(answer) : textLines(answer)) print(line);
+  process.stderr.write(`${answer.count} rows in ${seconds} s\n`);
+}
+
+function* jsonLines(answer: LakeColumns): Iterable<string> {
+  const columns = answer.names.map((name) => answer.column(name));
+  for (let row = 0; row < answer.count; row++) {
+    const cells = columns.map((column, i) => [answer.names[i], jsonValue(column[row])]);
+    yield JSON.stringify(Object.fromEntries(cells));
+  }
+}
+
+/** NULL and NaN as null, bytes in hexadecimal. */
+function jsonValue(value: unknown): unknown {
+  if (typeof value === 'number' && Number.isNaN(value)) return null;
+  return value instanceof Uint8Array ? Buffer.from(value).toString('hex') : value;
+}
+
+function textLines(answer: LakeColumns): string[] {
+  const columns = answer.names.map((name) => answer.column(name));
+  const rows = Array.from({ length: answer.count }, (_, row) =>
+    columns.map((column) => {
+      const value = jsonValue(column[row]);
+      return value === null ? '–' : typeof value === 'object' ? JSON.stringify(value) : String(value);
+    }),
+  );
+  const titles = answer.names.map((title, i) => ({
+    title,
+    align: Array.isArray(columns[i]) ? ('left' as const) : ('right' as const),
+    widthMax: CELL_WIDTH_MAX,
+  }));
+  return tableLines(titles, rows, pc.bold);
+}
+
+function print(line: string): void {
+  process.stdout.write(`${line}\n`);
+}
