@@ -4,6 +4,7 @@ import { readBloom } from './bloom/engines.ts';
 import type { BloomFilter } from './bloom/filter.ts';
 import { bytesOf, f32Of, f64Of, u32Of } from './columns.ts';
 import { fieldError } from './errors.ts';
+import { initialAggregates } from './users/aggregates.ts';
 
 /** A user's state as code sees it. The arrays of the history have one entry per event, oldest first. */
 export interface User {
@@ -26,10 +27,15 @@ export interface User {
   readonly seenFilter: BloomFilter | undefined;
   /** Items hidden by the user, exact, ascending. */
   readonly hidden: Uint32Array;
-  readonly counters: Readonly<Record<string, number>>;
+  /** By `AGGREGATE_INDEX`; NaN where missing. */
+  readonly aggregates: Float64Array;
+  /** Strength by category as the user stated it, the latest statement last; negative: an aversion. */
+  readonly preferences: ReadonlyMap<string, number>;
+  /** Items of friends' latest positive events since they are friends, oldest first. */
+  readonly friendItems: Uint32Array;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const NO_ORDINALS = new Uint32Array(0);
 
 /** Somebody of whom nothing is known. */
@@ -45,7 +51,9 @@ export const anonymousUser: User = {
   seen: NO_ORDINALS,
   seenFilter: undefined,
   hidden: NO_ORDINALS,
-  counters: {},
+  aggregates: initialAggregates,
+  preferences: new Map(),
+  friendItems: NO_ORDINALS,
 };
 
 /** Actions by which a person shows interest; ratings count whatever their value. */
@@ -97,7 +105,9 @@ function decode(bytes: Uint8Array): User {
       seen: u32Of(state.seenItem),
       seenFilter: state.seenFilter.length === 0 ? undefined : readBloom(state.seenFilter),
       hidden: u32Of(state.hiddenItem),
-      counters: state.counters,
+      aggregates: aggregatesOf(state.aggregate),
+      preferences: preferencesOf(state),
+      friendItems: u32Of(state.friendItem),
     };
     const events = user.items.length;
     if (user.actions.length !== events || user.values.length !== events || user.timesMs.length !== events) {
@@ -107,6 +117,23 @@ function decode(bytes: Uint8Array): User {
   } catch (cause) {
     throw fieldError('context.user_state', (cause as Error).message);
   }
+}
+
+/** The aggregates known here; those that whoever wrote the bytes did not know are initial. */
+function aggregatesOf(bytes: Uint8Array): Float64Array {
+  const aggregates = initialAggregates.slice();
+  aggregates.set(f64Of(bytes).subarray(0, aggregates.length));
+  return aggregates;
+}
+
+/** Strength by category, in the order of the message. */
+export function preferencesOf({
+  preferredCategory,
+  preferenceStrength,
+}: Pick<UserState, 'preferredCategory' | 'preferenceStrength'>): Map<string, number> {
+  if (preferredCategory.length !== preferenceStrength.length)
+    throw new Error('preferences of unequal length');
+  return new Map(preferredCategory.map((category, i) => [category, preferenceStrength[i]]));
 }
 
 /** The bytes of a user's state. In this process they decode to the same object. */
@@ -125,7 +152,10 @@ export function encodeUser(user: User): Buffer {
       seenItem: bytesOf(user.seen),
       seenFilter: user.seenFilter === undefined ? Buffer.alloc(0) : Buffer.from(user.seenFilter.serialise()),
       hiddenItem: bytesOf(user.hidden),
-      counters: user.counters as Record<string, number>,
+      aggregate: bytesOf(user.aggregates),
+      preferredCategory: [...user.preferences.keys()],
+      preferenceStrength: [...user.preferences.values()],
+      friendItem: bytesOf(user.friendItems),
     }).finish(),
   );
   decodedStates.set(bytes, user);

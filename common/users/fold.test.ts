@@ -4,12 +4,19 @@ import { Item } from '../../gen/millrace/features/v1/features.ts';
 import { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
-import { decodeUser, encodeUser, isPositive } from '../user-state.ts';
+import { decodeUser, encodeUser, isPositive, type User } from '../user-state.ts';
+import { AGGREGATE_INDEX, foldAggregates, initialAggregates, userAggregates } from './aggregates.ts';
 import { UserFold } from './fold.ts';
 import type { UserLimits } from './user-record.ts';
 
 const ITEMS = 100;
-const limits: UserLimits = { historyMax: 7, seenExactMax: 5, bloomEngine: 'typed', falsePositiveRate: 0.01 };
+const limits: UserLimits = {
+  historyMax: 7,
+  seenExactMax: 5,
+  bloomEngine: 'typed',
+  falsePositiveRate: 0.01,
+  sessionGapMs: 100,
+};
 
 function catalogue(): Catalogue {
   const items = new Catalogue('test');
@@ -18,6 +25,9 @@ function catalogue(): Catalogue {
   }
   return items;
 }
+
+/** Not feedback: the user names as friends those whose bits are set in `item`. */
+const FRIENDS = Action.ACTION_UNSPECIFIED;
 
 interface Step {
   user: number;
@@ -35,10 +45,13 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
       Action.ACTION_IMPRESSION,
       Action.ACTION_VIEW,
       Action.ACTION_RATING,
+      Action.ACTION_WATCH,
       Action.ACTION_HIDE,
       Action.ACTION_DISLIKE,
+      Action.ACTION_PREFER,
+      FRIENDS,
     ),
-    value: fc.option(fc.integer({ min: 1, max: 5 }), { nil: undefined }),
+    value: fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined }),
     timeMs: fc.nat(1000),
   }),
   { maxLength: 250 },
@@ -46,11 +59,16 @@ const steps: fc.Arbitrary<Step[]> = fc.array(
 
 function feed(fold: UserFold, events: Step[]): void {
   for (const { user, item, action, value, timeMs } of events) {
+    if (action === FRIENDS) {
+      fold.attributes({ id: `u${user}`, attributes: { friends: { texts: { values: friendsIn(item) } } } });
+      continue;
+    }
     fold.feedback(
       Feedback.fromPartial({
         userId: `u${user}`,
         itemId: `i${item}`,
         action,
+        categories: [`c${item % 7}`, `c${item % 5}`],
         ...(value === undefined ? {} : { value }),
       }),
       timeMs,
@@ -58,14 +76,104 @@ function feed(fold: UserFold, events: Step[]): void {
   }
 }
 
+function friendsIn(bits: number): string[] {
+  return [0, 1, 2, 3].filter((user) => (bits >> user) & 1).map((user) => `u${user}`);
+}
+
+function isKnown({ item, action }: Step): boolean {
+  return action > 0 && (item < ITEMS || action === Action.ACTION_PREFER);
+}
+
+function named({ aggregates }: User): Record<string, number> {
+  return Object.fromEntries(userAggregates.map((name) => [name, aggregates[AGGREGATE_INDEX[name]]]));
+}
+
+/** Every aggregate, read from the events one aggregate at a time. */
+function naiveAggregates(events: Step[]): Record<string, number> {
+  const of = (action: Action): Step[] => events.filter((event) => event.action === action);
+  const count = (action: Action): number => of(action).length;
+  const sum = (action: Action): number => of(action).reduce((total, { value }) => total + (value ?? 0), 0);
+  const times = events.map(({ timeMs }) => timeMs);
+  /** Each event's distance to the greatest time before it. */
+  const sinceMs = times.map((timeMs, i) => timeMs - Math.max(...times.slice(0, i)));
+  const inSession = sinceMs.filter((since) => since <= limits.sessionGapMs);
+  const halfLives = (ms: number): number => ms / (7 * 86_400_000);
+  let activity = 0;
+  for (const [i, since] of sinceMs.entries()) {
+    if (i === 0) activity = 1;
+    else if (since >= 0) activity = activity * 2 ** -halfLives(since) + 1;
+    else activity += 2 ** halfLives(since);
+  }
+  return {
+    impression: count(Action.ACTION_IMPRESSION),
+    view: count(Action.ACTION_VIEW),
+    click: 0,
+    purchase: 0,
+    purchase_amount: 0,
+    rating: count(Action.ACTION_RATING),
+    rating_sum: sum(Action.ACTION_RATING),
+    watch: count(Action.ACTION_WATCH),
+    watch_seconds: sum(Action.ACTION_WATCH),
+    like: 0,
+    dislike: count(Action.ACTION_DISLIKE),
+    comment: 0,
+    share: 0,
+    hide: count(Action.ACTION_HIDE),
+    subscribe: 0,
+    prefer: count(Action.ACTION_PREFER),
+    active_days: events.length === 0 ? 0 : 1,
+    sessions: events.length - inSession.length,
+    session_seconds: inSession.filter((since) => since > 0).reduce((total, ms) => total + ms / 1_000, 0),
+    activity,
+    first_ms: times.length === 0 ? Number.NaN : Math.min(...times),
+    latest_ms: times.length === 0 ? Number.NaN : Math.max(...times),
+  };
+}
+
+function naivePreferences(events: Step[]): [string, number][] {
+  const stated = events
+    .filter(({ action }) => action === Action.ACTION_PREFER)
+    .flatMap(({ item, value }) => [`c${item % 7}`, `c${item % 5}`].map((c) => [c, value ?? 1] as const));
+  const latest = new Map(stated.map(([category], i) => [category, i]));
+  return stated.filter(([category, strength], i) => latest.get(category) === i && strength !== 0) as [
+    string,
+    number,
+  ][];
+}
+
+function naiveFriendItems(events: Step[], userId: string): number[] {
+  const items: number[] = [];
+  let friends: string[] = [];
+  for (const event of events) {
+    const id = `u${event.user}`;
+    if (event.action === FRIENDS && id === userId) friends = friendsIn(event.item);
+    if (id !== userId && friends.includes(id) && isKnown(event) && isPositive(event.action))
+      items.push(event.item);
+  }
+  return items;
+}
+
+test('times of several days and a long pause, late events among them, make days and sessions as stated', () => {
+  const hourMs = 3_600_000;
+  const aggregates = initialAggregates.slice();
+  for (const timeMs of [hourMs, 1.25 * hourMs, 30 * hourMs, 2 * hourMs, 30.4 * hourMs, 50 * hourMs])
+    foldAggregates(aggregates, Action.ACTION_WATCH, 60, timeMs, hourMs / 2);
+  const values = Object.fromEntries(userAggregates.map((name, i) => [name, aggregates[i]]));
+  expect(values).toMatchObject({ watch: 6, watch_seconds: 360, active_days: 3, sessions: 3 });
+  expect(values).toMatchObject({ first_ms: hourMs, latest_ms: 50 * hourMs });
+  expect(values.session_seconds).toBeCloseTo(0.65 * 3_600);
+});
+
 test('the fold equals a naive reading of the events, whatever they are', () => {
   fc.assert(
     fc.property(steps, (events) => {
       const fold = new UserFold(catalogue(), limits);
       feed(fold, events);
       for (let user = 0; user < 4; user++) {
-        const own = events.filter((event) => event.user === user && event.item < ITEMS);
-        const acted = own.filter(({ action }) => action !== Action.ACTION_IMPRESSION);
+        const own = events.filter((event) => event.user === user && isKnown(event));
+        const acted = own.filter(
+          ({ action }) => action !== Action.ACTION_IMPRESSION && action !== Action.ACTION_PREFER,
+        );
         const state = fold.state(`u${user}`, events.length);
         const recent = acted.slice(-limits.historyMax);
         expect([...state.items]).toEqual(recent.map(({ item }) => item));
@@ -80,9 +188,11 @@ test('the fold equals a naive reading of the events, whatever they are', () => {
         expect([...state.hidden]).toEqual([...new Set(hidden)].sort((a, b) => a - b));
         const positive = new Set(acted.filter(({ action }) => isPositive(action)).map(({ item }) => item));
         expect(state.positives).toBe(positive.size);
-        expect(Object.values(state.counters).reduce((sum, count) => sum + count, 0)).toBe(own.length);
+        expect(named(state)).toEqual(naiveAggregates(own));
+        expect([...state.preferences]).toEqual(naivePreferences(own));
+        expect([...state.friendItems]).toEqual(naiveFriendItems(events, `u${user}`).slice(-100));
       }
-      expect(fold.skipped).toBe(events.filter(({ item }) => item >= ITEMS).length);
+      expect(fold.skipped).toBe(events.filter((event) => event.action > 0 && !isKnown(event)).length);
     }),
     { seed: 1 },
   );

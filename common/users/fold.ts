@@ -1,12 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import type { User as UserAttributes } from '../../gen/millrace/features/v1/features.ts';
-import { UserState } from '../../gen/millrace/features/v1/features.ts';
+import { StoredUser } from '../../gen/millrace/features/v1/stored_user.ts';
 import type { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
+import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { packArrays, unpackArrays } from '../arrays.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import type { User } from '../user-state.ts';
-import { type UserColumns, type UserLimits, UserRecord } from './user-record.ts';
+import { isPositive, preferencesOf, type User } from '../user-state.ts';
+import { userAggregates } from './aggregates.ts';
+import { friendsOf } from './friends.ts';
+import { type UserColumns, type UserHead, type UserLimits, UserRecord } from './user-record.ts';
 
 const KIND = 'users';
 const TURN_USERS = 1_000;
@@ -18,12 +21,25 @@ const COLUMNS = [
   { name: 'seen', type: 'u32', array: Uint32Array },
   { name: 'positive', type: 'u8', array: Uint8Array },
   { name: 'hidden', type: 'u32', array: Uint32Array },
+  { name: 'aggregates', type: 'f64', array: Float64Array },
+  { name: 'friendItems', type: 'u32', array: Uint32Array },
 ] as const;
 type ColumnArray = Uint32Array | Uint8Array | Float32Array | Float64Array;
+
+/** Raised whenever the fold makes something else of the same events. */
+const FOLD_VERSION = 1;
+
+/** Identifies what the fold makes of events: what another one folded must be folded anew. */
+export function foldIdentity({ historyMax, sessionGapMs }: UserLimits): string {
+  return [FOLD_VERSION, historyMax, sessionGapMs, ...userAggregates].join(' ');
+}
 
 /**
  * Users' state as a fold of feedback and attributes in log order: an event that comes late takes its place in the log, not in
  * time. The same fold serves online and builds training data, so that both see the same state at the same offset.
+ *
+ * Friends: the attribute `friends` of a user names others, and from then on the items of their positive events are kept with the
+ * user, by push, so that the state of a user at an offset depends on nobody else's.
  */
 export class UserFold {
   readonly #catalogue: Catalogue;
@@ -37,7 +53,7 @@ export class UserFold {
     this.#limits = limits;
   }
 
-  /** Users with an event or attributes. */
+  /** Users with an event or attributes, or named as a friend. */
   get size(): number {
     return this.#users.size;
   }
@@ -47,17 +63,53 @@ export class UserFold {
     return this.#skipped;
   }
 
-  /** Applies feedback; answers the item's ordinal, undefined if the catalogue never had it. */
-  feedback({ userId, itemId, action, value }: Feedback, timeMs: number): number | undefined {
+  /**
+   * Applies feedback; answers the item's ordinal, undefined if it has none or the catalogue never had it. Adds to `changed` whose
+   * record is another one now.
+   */
+  feedback(
+    { userId, itemId, action, value, categories }: Feedback,
+    timeMs: number,
+    changed?: Set<string>,
+  ): number | undefined {
+    if (action === Action.ACTION_PREFER) {
+      this.#record(userId).prefer(categories, value ?? 1, timeMs, this.#limits);
+      changed?.add(userId);
+      return undefined;
+    }
     const ordinal = this.#catalogue.ordinalEver(itemId);
-    if (ordinal === undefined) this.#skipped++;
-    else this.#record(userId).add(ordinal, action, value, timeMs, this.#limits);
+    if (ordinal === undefined) {
+      this.#skipped++;
+      return undefined;
+    }
+    const record = this.#record(userId);
+    record.add(ordinal, action, value, timeMs, this.#limits);
+    changed?.add(userId);
+    if (record.followers.size === 0 || !isPositive(action)) return ordinal;
+    for (const follower of record.followers) {
+      this.#record(follower).hear(ordinal);
+      changed?.add(follower);
+    }
     return ordinal;
   }
 
-  /** Replaces a user's attributes. */
-  attributes({ id, attributes }: UserAttributes): void {
-    this.#record(id).profile = attributes;
+  /** Replaces a user's attributes. Adds to `changed` whose record is another one now. */
+  attributes({ id, attributes }: UserAttributes, changed?: Set<string>): void {
+    const record = this.#record(id);
+    const before = friendsOf(id, record.profile);
+    const after = friendsOf(id, attributes);
+    record.profile = attributes;
+    changed?.add(id);
+    for (const friend of before) {
+      if (after.has(friend)) continue;
+      this.#record(friend).unfollow(id);
+      changed?.add(friend);
+    }
+    for (const friend of after) {
+      if (before.has(friend)) continue;
+      this.#record(friend).follow(id);
+      changed?.add(friend);
+    }
   }
 
   /** The user's state; `offset`: up to where the fold has gone. An unknown user has an empty one. */
@@ -79,8 +131,7 @@ export class UserFold {
     const heads: Uint8Array[] = [];
     const lengths = COLUMNS.map(() => new Uint32Array(users));
     for await (const [row, record] of this.#inTurns()) {
-      const { id, profile, counters } = record;
-      heads.push(UserState.encode(UserState.fromPartial({ userId: id, profile, counters })).finish());
+      heads.push(StoredUser.encode(headOf(record)).finish());
       const own = record.columns(this.#limits);
       for (let c = 0; c < COLUMNS.length; c++) lengths[c][row] = own[COLUMNS[c].name].length;
     }
@@ -123,11 +174,11 @@ export class UserFold {
         [name, slices(part.array(name, type), part.array(`${name}Lengths`, 'u32', users))] as const,
     );
     for (let i = 0; i < users; i++) {
-      const { userId, profile, counters } = UserState.decode(heads[i]);
+      const { id, head } = readHead(StoredUser.decode(heads[i]));
       const own = Object.fromEntries(
         columns.map(([name, values]) => [name, values[i]]),
       ) as unknown as UserColumns;
-      fold.#users.set(userId, UserRecord.restore(userId, own, profile, counters));
+      fold.#users.set(id, UserRecord.restore(id, own, head));
     }
     return { fold, offset };
   }
@@ -149,6 +200,24 @@ export class UserFold {
     }
     return record;
   }
+}
+
+function headOf({ id, profile, preferences, followers }: UserRecord): StoredUser {
+  return StoredUser.fromPartial({
+    state: {
+      userId: id,
+      profile,
+      preferredCategory: [...preferences.keys()],
+      preferenceStrength: [...preferences.values()],
+    },
+    follower: [...followers],
+  });
+}
+
+function readHead({ state, follower }: StoredUser): { id: string; head: UserHead } {
+  if (state === undefined) throw new Error('a user without state');
+  const { userId: id, profile } = state;
+  return { id, head: { profile, preferences: preferencesOf(state), followers: follower } };
 }
 
 function sum(values: Uint32Array): number {

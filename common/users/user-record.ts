@@ -1,11 +1,11 @@
 import type { AttributeValue } from '../../gen/millrace/type/v1/type.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
-import { ACTION_BY_NAME } from '../actions.ts';
 import { createBloom, readBloom } from '../bloom/engines.ts';
 import { type BloomEngine, type BloomFilter, bloomShape } from '../bloom/filter.ts';
 import { OrdinalSet } from '../ordinal-set.ts';
 import { hash32 } from '../random.ts';
 import { isPositive, type User } from '../user-state.ts';
+import { foldAggregates, initialAggregates } from './aggregates.ts';
 
 export interface UserLimits {
   /** Latest events kept in the history, impressions left out. */
@@ -15,6 +15,8 @@ export interface UserLimits {
   readonly bloomEngine: BloomEngine;
   /** Of the Bloom filter of older seen items. */
   readonly falsePositiveRate: number;
+  /** A pause longer than this begins a session. */
+  readonly sessionGapMs: number;
 }
 
 /** Columns of a record as they are stored. */
@@ -28,11 +30,24 @@ export interface UserColumns {
   /** 1 where the item at the same place in `seen` had a positive action. */
   readonly positive: Uint8Array;
   readonly hidden: Uint32Array;
+  /** By `AGGREGATE_INDEX`. */
+  readonly aggregates: Float64Array;
+  /** Of friends' latest positive events, oldest first. */
+  readonly friendItems: Uint32Array;
 }
 
-const NAME_OF_ACTION: ReadonlyMap<Action, string> = new Map(
-  [...ACTION_BY_NAME].map(([name, action]) => [action, name]),
-);
+/** What a record holds beside its columns. */
+export interface UserHead {
+  readonly profile: Readonly<Record<string, AttributeValue>>;
+  readonly preferences: ReadonlyMap<string, number>;
+  readonly followers: Iterable<string>;
+}
+
+/** Categories with a stated preference; the one stated longest ago gives way. */
+const PREFERENCES_MAX = 200;
+const FRIEND_ITEMS_MAX = 100;
+/** Who has more followers than this is heard by the first of them only. */
+const FOLLOWERS_MAX = 1_000;
 const CAPACITY_MIN = 8;
 /** Up to so many seen items are searched through one by one; beyond, by a table. */
 const SCAN_MAX = 512;
@@ -42,7 +57,10 @@ const FILTER_KEYS_MIN = 64;
 export class UserRecord {
   readonly id: string;
   profile: Readonly<Record<string, AttributeValue>> = {};
-  readonly counters: Record<string, number> = {};
+  readonly #aggregates = initialAggregates.slice();
+  readonly #preferences = new Map<string, number>();
+  readonly #followers = new Set<string>();
+  #friendItems = new Uint32Array(0);
   #items = new Uint32Array(0);
   #actions = new Uint8Array(0);
   #values = new Float32Array(0);
@@ -63,8 +81,7 @@ export class UserRecord {
 
   /** Takes one event in log order, whatever its time. */
   add(ordinal: number, action: Action, value: number | undefined, timeMs: number, limits: UserLimits): void {
-    const name = NAME_OF_ACTION.get(action) ?? 'unknown';
-    this.counters[name] = (this.counters[name] ?? 0) + 1;
+    foldAggregates(this.#aggregates, action, value ?? Number.NaN, timeMs, limits.sessionGapMs);
     if (action === Action.ACTION_IMPRESSION) return;
     if (this.#eventCount >= limits.historyMax * 2) this.#trim(limits.historyMax);
     if (this.#eventCount === this.#items.length) this.#growEvents(limits.historyMax * 2);
@@ -80,6 +97,43 @@ export class UserRecord {
     }
   }
 
+  /** Takes a statement of preference; a strength of 0 takes an earlier one back. */
+  prefer(categories: readonly string[], strength: number, timeMs: number, limits: UserLimits): void {
+    foldAggregates(this.#aggregates, Action.ACTION_PREFER, strength, timeMs, limits.sessionGapMs);
+    for (const category of categories) {
+      this.#preferences.delete(category);
+      if (strength !== 0) this.#preferences.set(category, Math.fround(strength));
+    }
+    for (const oldest of this.#preferences.keys()) {
+      if (this.#preferences.size <= PREFERENCES_MAX) break;
+      this.#preferences.delete(oldest);
+    }
+  }
+
+  get preferences(): ReadonlyMap<string, number> {
+    return this.#preferences;
+  }
+
+  /** Users who hear of this one's positive events. */
+  get followers(): ReadonlySet<string> {
+    return this.#followers;
+  }
+
+  follow(followerId: string): void {
+    if (this.#followers.size < FOLLOWERS_MAX) this.#followers.add(followerId);
+  }
+
+  unfollow(followerId: string): void {
+    this.#followers.delete(followerId);
+  }
+
+  /** Takes the item of a friend's positive event. */
+  hear(ordinal: number): void {
+    const kept = this.#friendItems.subarray(Math.max(0, this.#friendItems.length - FRIEND_ITEMS_MAX + 1));
+    this.#friendItems = grown(kept, kept.length + 1);
+    this.#friendItems[kept.length] = ordinal;
+  }
+
   /** Distinct items seen. */
   get seenCount(): number {
     return this.#seenCount;
@@ -92,7 +146,7 @@ export class UserRecord {
 
   /** The state as others get it: later events do not change it. */
   state(offset: number, limits: UserLimits): User {
-    const { items, actions, values, timesMs, seen, hidden } = this.columns(limits);
+    const { items, actions, values, timesMs, seen, hidden, aggregates, friendItems } = this.columns(limits);
     const exactFrom = Math.max(0, seen.length - limits.seenExactMax);
     return {
       id: this.id,
@@ -106,7 +160,9 @@ export class UserRecord {
       seen: seen.slice(exactFrom).sort(),
       seenFilter: this.#olderThan(exactFrom, limits),
       hidden: hidden.slice().sort(),
-      counters: { ...this.counters },
+      aggregates: aggregates.slice(),
+      preferences: new Map(this.#preferences),
+      friendItems: friendItems.slice(),
     };
   }
 
@@ -121,19 +177,19 @@ export class UserRecord {
       seen: this.#seen.subarray(0, this.#seenCount),
       positive: this.#positive.subarray(0, this.#seenCount),
       hidden: this.#hidden,
+      aggregates: this.#aggregates,
+      friendItems: this.#friendItems,
     };
   }
 
   /** The record that `columns` described; copies them. */
-  static restore(
-    id: string,
-    columns: UserColumns,
-    profile: UserRecord['profile'],
-    counters: Record<string, number>,
-  ): UserRecord {
+  static restore(id: string, columns: UserColumns, head: UserHead): UserRecord {
     const record = new UserRecord(id);
-    record.profile = profile;
-    Object.assign(record.counters, counters);
+    record.profile = head.profile;
+    for (const [category, strength] of head.preferences) record.#preferences.set(category, strength);
+    for (const follower of head.followers) record.#followers.add(follower);
+    record.#aggregates.set(columns.aggregates);
+    record.#friendItems = columns.friendItems.slice();
     record.#items = columns.items.slice();
     record.#actions = columns.actions.slice();
     record.#values = columns.values.slice();

@@ -11,6 +11,8 @@ export const featuresSchema = z.strictObject({
   seenExactMax: z.number().int().min(0).max(100_000).default(2_000),
   /** Of the Bloom filter of older seen items. */
   seenFalsePositiveRate: z.number().gt(0).lt(1).default(0.01),
+  /** A pause longer than this begins a session of a user, milliseconds. */
+  sessionGapMs: z.number().int().positive().default(1_800_000),
   /** Events between snapshots. */
   snapshotEvents: z.number().int().positive().default(200_000),
   /** A watcher of the catalogue that does not acknowledge a change in this time is disconnected, milliseconds. */
@@ -28,6 +30,6 @@ export type FeaturesConfig = z.infer<typeof featuresSchema>;
 
 /** The engine of the filtering service makes the filters that it reads. */
 export function userLimits(config: FeaturesConfig, bloomEngine: UserLimits['bloomEngine']): UserLimits {
-  const { historyMax, seenExactMax, seenFalsePositiveRate: falsePositiveRate } = config;
-  return { historyMax, seenExactMax, bloomEngine, falsePositiveRate };
+  const { historyMax, seenExactMax, seenFalsePositiveRate: falsePositiveRate, sessionGapMs } = config;
+  return { historyMax, seenExactMax, bloomEngine, falsePositiveRate, sessionGapMs };
 }

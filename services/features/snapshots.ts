@@ -8,7 +8,7 @@ import { CatalogueFold } from '../../common/catalogue/fold.ts';
 import { CounterFold } from '../../common/features/counter-fold.ts';
 import { syncDirectory } from '../../common/log/durable-files.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
-import { UserFold } from '../../common/users/fold.ts';
+import { foldIdentity, UserFold } from '../../common/users/fold.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 import { FeatureFold } from './stage.ts';
 
@@ -29,7 +29,7 @@ export class Snapshots {
     this.#log = log;
   }
 
-  /** The latest snapshot that is whole, else the empty fold. A damaged one is reported and passed over. */
+  /** The latest snapshot that is whole, else the empty fold. One that is damaged or was folded by other rules is reported and passed over. */
   async load(): Promise<FeatureFold> {
     for (const name of (await this.#names()).reverse()) {
       try {
@@ -37,7 +37,7 @@ export class Snapshots {
       } catch (error) {
         this.#log.error(
           { snapshot: name, err: error },
-          'snapshot is damaged; an earlier one or the log stands in',
+          'snapshot is of no use; an earlier one or the log stands in',
         );
       }
     }
@@ -48,7 +48,7 @@ export class Snapshots {
   async save(fold: FeatureFold): Promise<void> {
     const bytes = packArrays(
       KIND,
-      { offset: fold.offset, lastBatch: fold.lastBatch },
+      { offset: fold.offset, lastBatch: fold.lastBatch, identity: foldIdentity(this.#limits) },
       {
         catalogue: fold.catalogue.serialise(),
         users: await fold.users.serialise(fold.offset),
@@ -77,7 +77,10 @@ export class Snapshots {
   #read(bytes: Buffer, name: string): FeatureFold {
     if (hashOf(bytes) !== NAME.exec(name)?.[2]) throw new Error('the bytes are not those that were written');
     const part = unpackArrays(bytes, KIND);
-    const { offset, lastBatch } = part.meta(z.object({ offset: z.number(), lastBatch: z.string() }));
+    const { offset, lastBatch, identity } = part.meta(
+      z.object({ offset: z.number(), lastBatch: z.string(), identity: z.string() }),
+    );
+    if (identity !== foldIdentity(this.#limits)) throw new Error('it was folded by other rules');
     const catalogue = new CatalogueFold(Catalogue.read(part.array('catalogue', 'u8')), lastBatch);
     const { fold: users } = UserFold.read(part.array('users', 'u8'), catalogue.catalogue, this.#limits);
     const counters = CounterFold.read(part.array('counters', 'u8'));

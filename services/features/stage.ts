@@ -61,14 +61,10 @@ export class FeatureFold {
       if (event === undefined || offset < this.#offset) continue;
       const { feedback, user, catalogue } = event;
       if (catalogue !== undefined && this.#items.apply(event)) changes.push(catalogue);
-      if (user !== undefined) {
-        this.users.attributes(user);
-        users.add(user.id);
-      }
+      if (user !== undefined) this.users.attributes(user, users);
       if (feedback !== undefined) {
-        const ordinal = this.users.feedback(feedback, event.timeMs);
+        const ordinal = this.users.feedback(feedback, event.timeMs, users);
         if (ordinal !== undefined) this.counters.add(ordinal, feedback, event.timeMs, offset);
-        users.add(feedback.userId);
       }
     }
     this.#offset = Math.max(this.#offset, nextOffset);

@@ -83,27 +83,15 @@ export class UserStates {
 
 function partsOf(user: User, parts: readonly UserStatePart[]): User {
   const has = (part: UserStatePart): boolean => parts.includes(part);
-  const {
-    profile,
-    counters,
-    seen,
-    seenFilter,
-    hidden,
-    items,
-    actions,
-    values,
-    timesMs,
-    positives,
-    id,
-    offset,
-  } = user;
+  const { id, offset, profile, preferences, friendItems, aggregates } = user;
+  const { items, actions, values, timesMs, positives, seen, seenFilter, hidden } = user;
   return {
     ...anonymousUser,
     id,
     offset,
-    ...(has(UserStatePart.USER_STATE_PART_PROFILE) ? { profile } : {}),
+    ...(has(UserStatePart.USER_STATE_PART_PROFILE) ? { profile, preferences, friendItems } : {}),
     ...(has(UserStatePart.USER_STATE_PART_HISTORY) ? { items, actions, values, timesMs, positives } : {}),
-    ...(has(UserStatePart.USER_STATE_PART_COUNTERS) ? { counters } : {}),
+    ...(has(UserStatePart.USER_STATE_PART_COUNTERS) ? { aggregates } : {}),
     ...(has(UserStatePart.USER_STATE_PART_SEEN) ? { seen, seenFilter, hidden } : {}),
   };
 }

@@ -17,6 +17,7 @@ const LIMITS: UserLimits = {
   seenExactMax: 100,
   bloomEngine: 'typed',
   falsePositiveRate: 0.01,
+  sessionGapMs: 1_800_000,
 };
 const ITEMS = 40;
 const data = logOf(

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { User } from '../../common/user-state.ts';
+import { AGGREGATE_INDEX } from '../../common/users/aggregates.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { logOf } from '../../test/support/tiny-log.ts';
@@ -11,6 +12,7 @@ const LIMITS: UserLimits = {
   seenExactMax: 100,
   bloomEngine: 'typed',
   falsePositiveRate: 0.01,
+  sessionGapMs: 1_800_000,
 };
 const { ACTION_VIEW: VIEW, ACTION_RATING: RATING, ACTION_IMPRESSION: SHOWN, ACTION_CLICK: CLICK } = Action;
 
@@ -73,7 +75,9 @@ describe('replay', () => {
     ]);
     expect(items(moments[0].state)).toEqual([0]);
     expect(items(moments[1].state)).toEqual([0, 1, 1]);
-    expect(moments[1].state.counters).toEqual({ view: 1, impression: 1, click: 1, rating: 1 });
+    const { aggregates } = moments[1].state;
+    const { view, impression, click, rating } = AGGREGATE_INDEX;
+    expect([view, impression, click, rating].map((index) => aggregates[index])).toEqual([1, 1, 1, 1]);
   });
 
   it('ends in the states and counters of a log without the pairs that never happened', () => {

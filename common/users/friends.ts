@@ -1,0 +1,16 @@
+import type { AttributeValue } from '../../gen/millrace/type/v1/type.ts';
+
+/** The attribute of users that names their friends: a set of user ids. */
+const FRIENDS_ATTRIBUTE = 'friends';
+/** Friends of a user who count, the first ones named. */
+const FRIENDS_MAX = 200;
+
+/** The friends that a user's attributes name, the user left out. */
+export function friendsOf(userId: string, profile: Readonly<Record<string, AttributeValue>>): Set<string> {
+  const friends = new Set<string>();
+  for (const id of profile[FRIENDS_ATTRIBUTE]?.texts?.values ?? []) {
+    if (friends.size === FRIENDS_MAX) break;
+    if (id !== userId) friends.add(id);
+  }
+  return friends;
+}
