@@ -14,7 +14,7 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
     load: async () => (await import('./catalogue.ts')).verifyCatalogue,
   },
   parity: {
-    promise: 'every served feature vector is made again from the log alone, bit for bit',
+    promise: 'every served feature vector is made again from the lake alone, bit for bit',
     load: async () => (await import('./parity/parity.ts')).verifyParity,
   },
   trace: {

@@ -5,7 +5,10 @@ import { pause } from '../../../common/clock.ts';
 import { ConfigSource } from '../../../common/config.ts';
 import { schemaOfBundle } from '../../../common/features/declarations.ts';
 import { ItemCounters } from '../../../common/features/item-counters.ts';
-import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
+import { lakeConfig } from '../../../common/lake/config.ts';
+import { type Lake, openLake } from '../../../common/lake/lake.ts';
+import { Roller } from '../../../common/lake/roller.ts';
+import { SegmentLog } from '../../../common/log/segment-log.ts';
 import { Random } from '../../../common/random.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import { Channel } from '../../../common/rpc/client.ts';
@@ -35,10 +38,11 @@ const SETTINGS = {
   MILLRACE__FEATURES__SNAPSHOT_EVENTS: '1500',
   MILLRACE__FEATURES__COUNTERS_INTERVAL_MS: '40',
   MILLRACE__FEATURES__WATCH_ACK_TIMEOUT_MS: '10000',
+  MILLRACE__LAKE__COMMIT__EVENTS_MAX: '20000',
 };
 
 interface Past {
-  readonly events: () => AsyncIterable<LoggedEvent>;
+  readonly lake: Lake;
   readonly served: readonly Served[];
   readonly bundles: ReadonlyMap<string, BundleFeatures>;
   readonly limits: UserLimits;
@@ -57,7 +61,7 @@ interface Comparison {
 
 /**
  * Serves requests with every service a process of its own, two of which are killed meanwhile, amid feedback that is late, out of
- * order and sent twice, and changes of items and users; then makes every recorded vector again from the events alone and compares
+ * order and sent twice, and changes of items and users; then makes every recorded vector again from the lake alone and compares
  * it bit for bit, a missing value being equal to a missing one. From the record come the retrieval scores and what was seen: offset,
  * version and epoch. Holds if there is no mismatch, and if each wrong way of folding is noticed. `broken`: one of those instead.
  */
@@ -65,7 +69,10 @@ export async function verifyParity({ short, print, broken }: ProofOptions): Prom
   if (broken !== undefined && BREAKAGES[broken] === undefined)
     throw new Error(`--break is to be one of ${Object.keys(BREAKAGES).join(', ')}`);
   await using folder = await temporaryHome();
-  const past = await serve(folder.home, short ? 300 : 10_000, print);
+  const config = new ConfigSource({ MILLRACE_HOME: folder.home, ...SETTINGS });
+  await serve(config, short ? 300 : 10_000, print);
+  await using lake = await openLake(lakeConfig(config));
+  const past = await readPast(lake, config, print);
   if (broken !== undefined) {
     const { wrong, make } = BREAKAGES[broken];
     print(`folded wrongly on purpose: ${wrong}`);
@@ -80,7 +87,9 @@ export async function verifyParity({ short, print, broken }: ProofOptions): Prom
   return holds;
 }
 
-async function serve(home: string, requests: number, print: (line: string) => void): Promise<Past> {
+/** Serves, and takes the log into the lake while more comes and at the end. */
+async function serve(config: ConfigSource, requests: number, print: (line: string) => void): Promise<void> {
+  const { home } = config;
   const world = { users: 150, items: 600, seed: SEED };
   await makeTinyHome(home, world);
   await using processes = await Processes.start({ home, env: SETTINGS });
@@ -102,19 +111,31 @@ async function serve(home: string, requests: number, print: (line: string) => vo
   await traffic.run(third);
   print(`${traffic.whole} of ${requests} served; killing features meanwhile`);
   await meanwhile(processes, 'features', traffic.run(third));
+  const rolling = roll(config);
   print(`${traffic.whole} of ${requests} served; killing ranking meanwhile`);
   await meanwhile(processes, 'ranking', traffic.run(third));
   while (traffic.whole < requests) await traffic.run(requests - traffic.whole);
+  await rolling;
   await untilRecorded(traffic.requestIds, logging);
+  await roll(config);
   for (const open of channels.values()) open.close();
   const seconds = (performance.now() - startedAt) / 1000;
   print(`seed ${SEED}; sent in ${seconds.toFixed(1)} s: ${JSON.stringify(traffic.sent)}`);
-  const events = (): AsyncIterable<LoggedEvent> => readEvents(join(home, 'log'));
-  const { served, without } = await readServed(events());
+}
+
+/** Takes what the log holds into the lake. */
+async function roll(config: ConfigSource): Promise<void> {
+  await using log = await SegmentLog.openReadOnly(join(config.home, 'log'));
+  await using roller = await Roller.open(lakeConfig(config));
+  await roller.roll(log);
+}
+
+async function readPast(lake: Lake, config: ConfigSource, print: (line: string) => void): Promise<Past> {
+  const { served, without } = await readServed(lake.readEvents());
+  print(`the lake has ${lake.endOffset} events in ${lake.files.length} files`);
   print(`recorded: ${served.length} decisions with vectors, ${without} without (features or ranking away)`);
-  const config = new ConfigSource({ MILLRACE_HOME: home, ...SETTINGS });
   const limits = configuredLimits({ config, log: createLogger('parity') });
-  return { events, served, bundles: await bundlesOf(served, home), limits };
+  return { lake, served, bundles: await bundlesOf(served, config.home), limits };
 }
 
 /** Kills the service and starts it again while the work goes on. */
@@ -157,11 +178,11 @@ async function bundlesOf(served: readonly Served[], home: string): Promise<Map<s
   return bundles;
 }
 
-async function compare({ events, served, bundles, limits }: Past, breakage: Breakage): Promise<Comparison> {
+async function compare({ lake, served, bundles, limits }: Past, breakage: Breakage): Promise<Comparison> {
   const startedAt = performance.now();
   const found = { rows: 0, values: 0, missing: 0, mismatches: 0, features: new Map<string, number>() };
   let decisions = 0;
-  for await (const made of new Recomputation(served, bundles, limits, breakage).run(events())) {
+  for await (const made of new Recomputation(served, bundles, limits, breakage).run(lake.readEvents())) {
     decisions++;
     const { schema } = bundles.get(made.served.bundle) as BundleFeatures;
     if (made.served.featureSchema !== schema.hash)
