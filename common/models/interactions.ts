@@ -36,7 +36,7 @@ export function interactionMatrix(
 ): InteractionMatrix {
   checkColumns(source, userCount, itemCount);
   const { users, items } = source;
-  const order = sequenceOrder(source);
+  const order = sequenceOrder(source, userCount);
   const columns = new Uint32Array(order.length);
   const weights = new Float32Array(order.length);
   const times = new Float64Array(order.length);
@@ -103,11 +103,23 @@ export function entryRows(matrix: InteractionMatrix): Uint32Array {
   return rows;
 }
 
-function sequenceOrder({ users, items, times }: InteractionColumns): Uint32Array {
+/** The events by user, time, item and number: counted into rows, and a row sorted where it does not stand so. */
+function sequenceOrder({ users, items, times }: InteractionColumns, userCount: number): Uint32Array {
+  const starts = new Uint32Array(userCount + 1);
+  for (const user of users) starts[user + 1]++;
+  accumulate(starts);
+  const next = starts.slice(0, userCount);
   const order = new Uint32Array(users.length);
-  for (let i = 0; i < order.length; i++) order[i] = i;
-  if (times === undefined) return order.sort((a, b) => users[a] - users[b] || items[a] - items[b]);
-  return order.sort((a, b) => users[a] - users[b] || times[a] - times[b] || items[a] - items[b]);
+  for (let event = 0; event < order.length; event++) order[next[users[event]]++] = event;
+  const compare =
+    times === undefined
+      ? (a: number, b: number) => items[a] - items[b]
+      : (a: number, b: number) => times[a] - times[b] || items[a] - items[b];
+  for (let user = 0; user < userCount; user++) {
+    const row = order.subarray(starts[user], starts[user + 1]);
+    if (row.some((event, at) => at > 0 && compare(row[at - 1], event) > 0)) row.sort(compare);
+  }
+  return order;
 }
 
 function checkColumns(source: InteractionColumns, userCount: number, itemCount: number): void {

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import pico from 'picocolors';
 import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
@@ -8,7 +8,8 @@ import { MillraceError } from '../../common/errors.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { splitName, trainSchema } from '../training/config.ts';
-import { readLog } from '../training/dataset/from-log.ts';
+import { openTrainingSource } from '../training/dataset/source.ts';
+import { type SourceName, TRAINING_SOURCES } from '../training/dataset/source-names.ts';
 import { CUT_OFF, type Measured } from '../training/evaluation.ts';
 import { holdOut } from '../training/holdout.ts';
 import type { Progress } from '../training/progress.ts';
@@ -18,6 +19,7 @@ import { evaluateBundle, metricsOf } from './offline/composition.ts';
 import { ProgressBars } from './progress-bar.ts';
 
 interface Flags {
+  readonly from?: SourceName;
   readonly bundle?: string;
   readonly k: number;
   readonly compare?: readonly string[];
@@ -31,6 +33,12 @@ const K_MAX = 500;
 export function evaluateCommand(): Command {
   return new Command('evaluate')
     .description('measure each source and the whole cascade on the events that the bundle held out')
+    .addOption(
+      new Option(
+        '--from <source>',
+        'where the events are (default: where the bundle was learnt from)',
+      ).choices(TRAINING_SOURCES),
+    )
     .option('--bundle <version>', 'the bundle whose holdout bundle is measured (default: the champion)')
     .option('--k <number>', 'length of the lists that are measured', lengthOf, CUT_OFF)
     .option('--compare <models...>', "two models to be told apart: paired tests of their users' NDCG")
@@ -45,14 +53,14 @@ function lengthOf(text: string): number {
   return k;
 }
 
-async function runEvaluate({ bundle, k, compare, json }: Flags): Promise<void> {
+async function runEvaluate({ from, bundle, k, compare, json }: Flags): Promise<void> {
   const names = compare && pairOf(compare);
   const config = new ConfigSource();
   config.checkSections(SECTIONS);
   const environment = { config, log: createLogger('evaluate') };
   const bars = new ProgressBars();
-  const { split, models } = await evaluate(environment, { bundle, k, progress: bars.progress }).finally(() =>
-    bars.end(),
+  const { split, models } = await evaluate(environment, { from, bundle, k, progress: bars.progress }).finally(
+    () => bars.end(),
   );
   const comparison = names && compared(models, names);
   const print = (line: string): unknown => process.stdout.write(`${line}\n`);
@@ -74,15 +82,22 @@ export interface Evaluation {
   readonly models: Readonly<Record<string, Measured>>;
 }
 
-/** Measures the holdout bundle of `bundle`, or of the champion, on the log as it was when they were made. */
+/** Measures the holdout bundle of `bundle`, or of the champion, on the events as they were when they were made. */
 export async function evaluate(
   environment: Environment,
-  { bundle, k, progress = () => {} }: { bundle?: string | undefined; k?: number; progress?: Progress } = {},
+  {
+    from,
+    bundle,
+    k,
+    progress = () => {},
+  }: { from?: SourceName | undefined; bundle?: string | undefined; k?: number; progress?: Progress } = {},
 ): Promise<Evaluation> {
   const { home } = environment.config;
   const { version, logOffset, settings } = await holdoutOf(home, bundle);
-  const data = await readLog(join(home, 'log'), logOffset);
-  const holdout = holdOut(data, trainSchema.parse(settings.train));
+  const config = trainSchema.parse(settings.train);
+  await using events = await openTrainingSource(environment.config, from ?? config.source);
+  const data = await events.read(logOffset);
+  const holdout = holdOut(data, config);
   const models = await evaluateBundle(environment, version, data, holdout, progress, k);
   return { split: splitName(holdout.split), models };
 }

@@ -9,6 +9,9 @@ import { u32Of } from '../../common/columns.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
+import { lakeConfig } from '../../common/lake/config.ts';
+import { Roller } from '../../common/lake/roller.ts';
+import { SegmentLog } from '../../common/log/segment-log.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { Random } from '../../common/random.ts';
 import type { Environment } from '../../common/service.ts';
@@ -67,6 +70,31 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true }));
 
 describe('trainAndPublish', () => {
+  it(
+    'learns the same from the lake as from the log, and measures it there',
+    async () => {
+      {
+        await using log = await SegmentLog.openReadOnly(join(home, 'log'));
+        await using roller = await Roller.open(lakeConfig(environment.config));
+        await roller.roll(log);
+      }
+      const config = {
+        candidates: ['item_to_item'],
+        ranker: { model: 'linear' },
+        decay: { halfLifeDays: 3 },
+      };
+      const trained = async (source: 'log' | 'lake'): Promise<Manifest> =>
+        trainAndPublish(environment, trainSchema.parse({ ...config, source }), () => {}, 'none');
+      const [fromLog, fromLake] = [await trained('log'), await trained('lake')];
+      expect([fromLake.parts, fromLake.metrics]).toEqual([fromLog.parts, fromLog.metrics]);
+      expect(fromLake.settings.train).toMatchObject({ source: 'lake' });
+      const measured = await evaluate(environment, { bundle: fromLake.version });
+      expect(metricsOf(measured.models).cascade['ndcg@10']).toBe(fromLog.metrics.cascade['ndcg@10']);
+      expect((await runCli(['evaluate', '--from', 'moon'], home)).stderr).toContain('log, lake');
+    },
+    TIMEOUT_MS,
+  );
+
   it(
     'trains and measures without a model that has vectors',
     async () => {

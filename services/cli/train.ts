@@ -11,8 +11,8 @@ import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { openChampion } from '../training/champion.ts';
 import { RANKERS, type SplitConfig, splitNamed, type TrainConfig, trainSchema } from '../training/config.ts';
-import { readLog } from '../training/dataset/from-log.ts';
-import { readImpressions } from '../training/dataset/impressions.ts';
+import { openTrainingSource } from '../training/dataset/source.ts';
+import { type SourceName, TRAINING_SOURCES } from '../training/dataset/source-names.ts';
 import { train } from '../training/pipeline.ts';
 import type { Progress } from '../training/progress.ts';
 import { metricsTable } from './metrics-table.ts';
@@ -20,6 +20,7 @@ import { compose, configuredLimits } from './offline/composition.ts';
 import { ProgressBars } from './progress-bar.ts';
 
 interface Flags {
+  readonly from?: SourceName;
   readonly ranker?: TrainConfig['ranker']['model'];
   readonly candidates?: string;
   readonly seed?: string;
@@ -33,7 +34,12 @@ const HOUR_MS = 3_600_000;
 /** `millrace train`. */
 export function trainCommand(): Command {
   return new Command('train')
-    .description('learn a bundle from the log, measure it and make it live')
+    .description('learn a bundle from the log or the lake, measure it and make it live')
+    .addOption(
+      new Option('--from <source>', 'what to learn from (default: train.source, log)').choices(
+        TRAINING_SOURCES,
+      ),
+    )
     .addOption(new Option('--ranker <model>', 'the ranker to train').choices(['auto', ...RANKERS]))
     .option('--candidates <models>', 'candidate models to train, comma-separated, as ials,item_to_item,ease')
     .option('--seed <number>', 'seed of everything random')
@@ -77,9 +83,10 @@ async function runTrain(flags: Flags): Promise<void> {
 }
 
 /** The configuration under what the command line says. CONFIG_INVALID names the option that does not fit. */
-function overlaid(configured: TrainConfig, { candidates, ranker, seed, split }: Flags): TrainConfig {
+function overlaid(configured: TrainConfig, { from, candidates, ranker, seed, split }: Flags): TrainConfig {
   const parsed = trainSchema.safeParse({
     ...configured,
+    ...(from !== undefined && { source: from }),
     ...(candidates !== undefined && { candidates: candidates.split(',') }),
     ...(seed !== undefined && { seed: Number(seed) }),
     ranker: { ...configured.ranker, ...(ranker !== undefined && { model: ranker }) },
@@ -133,19 +140,19 @@ async function learn(
   config: TrainConfig,
   progress: Progress,
 ): Promise<Manifest> {
-  const log = join(source.config.home, 'log');
-  const data = await readLog(log);
+  await using events = await openTrainingSource(source.config, config.source);
+  const data = await events.read();
   if (data.feedback.user.length === 0) {
     throw new MillraceError(
       'CONFIG_INVALID',
-      `${source.config.home}: the log holds nothing to learn from; import a data set first`,
+      `${source.config.home}: the ${config.source} holds nothing to learn from; import a data set first`,
     );
   }
   const { examples, impressions } = config.ranker;
   const windowMs = impressions.windowHours * HOUR_MS;
   return train({
     data,
-    ...(examples === 'impressions' && { impressions: await readImpressions(log, data, windowMs) }),
+    ...(examples === 'impressions' && { impressions: await events.readImpressions(data, windowMs) }),
     config,
     limits: configuredLimits(target),
     store: new BundleStore(join(target.config.home, 'bundles')),

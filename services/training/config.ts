@@ -9,6 +9,9 @@ import { recencySchema } from '../../common/models/recency.ts';
 import { DISTANCES } from '../../common/stability/score-regularisation.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
+import { TRAINING_SOURCES } from './dataset/source-names.ts';
+
+const DAY_MS = 24 * 3_600_000;
 
 /** Second-stage networks that can serve as the ranker. */
 export const SECOND_STAGE_RANKERS = ['widedeep', 'dcn'] as const;
@@ -46,6 +49,8 @@ export function splitName(split: SplitConfig): string {
 }
 
 export const trainSchema = z.strictObject({
+  /** What is learnt from: the log itself, or the lake that it is rolled into. */
+  source: z.enum(TRAINING_SOURCES).default('log'),
   seed: z.number().int().default(1),
   /** Threads that learning may use. */
   threads: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
@@ -53,6 +58,13 @@ export const trainSchema = z.strictObject({
   candidates: z.array(z.enum(learntSources)).default(['ials', 'item_to_item']),
   /** Confidence of one event by its action, in learning item factors and popularity; 1 where absent. */
   actionWeights: z.partialRecord(z.enum(positiveActions), z.number().positive().max(1_000)).default({}),
+  /** Ages the confidence of events, on top of `popularity.halfLifeDays`. Absent: all ages count alike. */
+  decay: z
+    .strictObject({
+      /** An event so much older than the latest positive one counts half. */
+      halfLifeDays: z.number().positive(),
+    })
+    .optional(),
   ials: z
     .strictObject({
       dim: z.number().int().min(1).max(512).default(ialsDefaults.dim),
@@ -151,10 +163,15 @@ export function rankedSources({ candidates }: TrainConfig): string[] {
   return [...candidates, 'bm25', 'popularity'];
 }
 
-/** The confidence of an event by its action. */
-export function weightOfAction({ actionWeights }: TrainConfig): (action: Action) => number {
+/** The confidence of an event by its action and by how much older it is than the latest positive one, milliseconds. */
+export type WeightOf = (action: Action, ageMs: number) => number;
+
+/** w(action) · 2^(−age / halfLife); without `decay` the action's weight alone. */
+export function weightOfEvents({ actionWeights, decay }: TrainConfig): WeightOf {
   const weights = new Float32Array(256).fill(1);
   for (const [name, weight] of Object.entries(actionWeights))
     if (weight !== undefined) weights[ACTION_BY_NAME.get(name) as number] = weight;
-  return (action) => weights[action];
+  if (decay === undefined) return (action) => weights[action];
+  const halfLifeMs = decay.halfLifeDays * DAY_MS;
+  return (action, ageMs) => weights[action] * 2 ** (-ageMs / halfLifeMs);
 }

@@ -1,7 +1,7 @@
 import { MillraceError } from '../../common/errors.ts';
 import type { InteractionMatrix } from '../../common/models/interactions.ts';
 import { Random } from '../../common/random.ts';
-import { type SplitConfig, type TrainConfig, weightOfAction } from './config.ts';
+import { type SplitConfig, type TrainConfig, weightOfEvents } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
 import type { Trial } from './evaluation.ts';
 import { cutOf, PairSet, positivesOf, type Target, testPairsOf, withoutPairs } from './positives.ts';
@@ -27,7 +27,7 @@ export interface Holdout {
 export function holdOut(data: LogData, config: TrainConfig): Holdout {
   const { catalogue } = data;
   const { split, usersMax } = config.evaluation;
-  const full = positivesOf(data, weightOfAction(config));
+  const full = positivesOf(data, weightOfEvents(config));
   const itemIds = Array.from({ length: catalogue.size }, (_, ordinal) => catalogue.idOf(ordinal));
   const byUser = groupedByUser(testPairsOf(full, split, itemIds));
   const random = new Random(config.seed);

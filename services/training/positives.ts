@@ -1,16 +1,19 @@
 import { entryRows, type InteractionMatrix, interactionMatrix } from '../../common/models/interactions.ts';
 import { isPositive } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
-import type { SplitConfig } from './config.ts';
+import type { SplitConfig, WeightOf } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
 import { leaveOneOut, ratioSplit, timeSplit } from './dataset/splits.ts';
 
-/** Users' positive events as a matrix, one row a user of `LogData.users`. `weightOf`: confidence of an event by its action. */
-export function positivesOf(
-  { feedback, users, catalogue }: LogData,
-  weightOf: (action: Action) => number,
-): InteractionMatrix {
-  const rows = feedback.action.reduce((count, action) => count + (isPositive(action as Action) ? 1 : 0), 0);
+/** Users' positive events as a matrix, one row a user of `LogData.users`. */
+export function positivesOf({ feedback, users, catalogue }: LogData, weightOf: WeightOf): InteractionMatrix {
+  let rows = 0;
+  let latestMs = Number.NEGATIVE_INFINITY;
+  for (let row = 0; row < feedback.action.length; row++) {
+    if (!isPositive(feedback.action[row] as Action)) continue;
+    rows++;
+    latestMs = Math.max(latestMs, feedback.timeMs[row]);
+  }
   const source = {
     users: new Uint32Array(rows),
     items: new Uint32Array(rows),
@@ -22,7 +25,7 @@ export function positivesOf(
     if (!isPositive(action)) continue;
     source.users[to] = feedback.user[row];
     source.items[to] = feedback.item[row];
-    source.weights[to] = weightOf(action);
+    source.weights[to] = weightOf(action, latestMs - feedback.timeMs[row]);
     source.times[to++] = feedback.timeMs[row];
   }
   return interactionMatrix(source, users.length, catalogue.size);

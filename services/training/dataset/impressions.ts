@@ -1,11 +1,10 @@
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { f32Of, isScoreColumn } from '../../../common/columns.ts';
-import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
+import type { LoggedEvent } from '../../../common/log/events.ts';
 import { isPositive } from '../../../common/user-state.ts';
 import type { Decision, Feedback } from '../../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
-import type { LogData } from './from-log.ts';
 
 /** What came of one item shown, within the window. */
 interface Impression {
@@ -91,29 +90,15 @@ export async function joinImpressions(
   events: AsyncIterable<LoggedEvent> | Iterable<LoggedEvent>,
   catalogue: Catalogue,
   windowMs: number,
+  untilOffset = Number.POSITIVE_INFINITY,
 ): Promise<Impressions> {
   const join = new ImpressionJoin(catalogue, windowMs);
-  for await (const { event } of events) {
+  for await (const { offset, event } of events) {
+    if (offset >= untilOffset) break;
     if (event.decision !== undefined) join.decision(event.decision, event.timeMs);
     else if (event.feedback !== undefined) join.feedback(event.feedback, event.timeMs);
   }
   return join.finish();
-}
-
-/** `joinImpressions` of the log in `folder`, as far as `data` was read from it. */
-export function readImpressions(
-  folder: string,
-  { catalogue, endOffset }: LogData,
-  windowMs: number,
-): Promise<Impressions> {
-  return joinImpressions(eventsBefore(readEvents(folder), endOffset), catalogue, windowMs);
-}
-
-async function* eventsBefore(events: AsyncIterable<LoggedEvent>, end: number): AsyncIterable<LoggedEvent> {
-  for await (const event of events) {
-    if (event.offset >= end) return;
-    yield event;
-  }
 }
 
 class ImpressionJoin {

@@ -1,0 +1,6 @@
+-- Users with feedback before an offset, by their first.
+SELECT user_id
+FROM events
+WHERE action NOT IN ('decision', 'catalogue', 'user') AND "offset" < ?
+GROUP BY user_id
+ORDER BY min("offset")

@@ -1,0 +1,143 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { ACTION_BY_NAME } from '../../../common/actions.ts';
+import { ConfigSource } from '../../../common/config.ts';
+import { lakeConfig } from '../../../common/lake/config.ts';
+import { openLake } from '../../../common/lake/lake.ts';
+import { Roller } from '../../../common/lake/roller.ts';
+import { encodeEvent } from '../../../common/log/events.ts';
+import { SegmentLog } from '../../../common/log/segment-log.ts';
+import { Random } from '../../../common/random.ts';
+import { projectRoot } from '../../../common/root.ts';
+import { Event } from '../../../gen/millrace/logging/v1/logging.ts';
+import { Action } from '../../../gen/millrace/type/v1/type.ts';
+import { temporaryHome } from '../../../test/support/temporary-home.ts';
+import { trainSchema, weightOfEvents } from '../config.ts';
+import { importIntoLog } from '../import/to-log.ts';
+import { positivesOf } from '../positives.ts';
+import { readLake } from './from-lake.ts';
+import { type LogData, readLog } from './from-log.ts';
+
+const SEED = Number(process.env.SEED ?? 4);
+const DAY = 86_400_000;
+const START = Date.UTC(2024, 0, 30);
+
+/** Imports a data set of the items named, each with one event. */
+function importItems(log: string, ids: readonly string[]): Promise<unknown> {
+  const rows = ids.length;
+  return importIntoLog(log, {
+    users: ['importer'],
+    items: ids.map((id) => ({ id, title: id, categories: ['x'], attributes: {} })),
+    bareItems: 0,
+    userRows: [{ id: 'importer', attributes: { age: 30 } }],
+    actions: ['rating'],
+    interactions: {
+      user: new Uint32Array(rows),
+      item: Uint32Array.from(ids, (_, item) => item),
+      action: new Uint8Array(rows),
+      value: new Float32Array(rows).fill(3.7),
+      timeMs: new Float64Array(rows).fill(START),
+    },
+  });
+}
+
+/** Feedback of every action, in any order of time, also on items that come later or never. */
+function randomFeedback(count: number, random: Random): Uint8Array[] {
+  const actions = [...ACTION_BY_NAME.values()];
+  return Array.from({ length: count }, () => {
+    const action = actions[random.int(actions.length)];
+    const feedback = {
+      userId: `user-${random.int(30)}`,
+      itemId: action === Action.ACTION_PREFER ? '' : `item-${random.int(45)}`,
+      action,
+      ...(random.next() < 0.5 && { value: Math.fround(random.next() * 5) }),
+      categories: action === Action.ACTION_PREFER ? ['drama'] : [],
+    };
+    const timeMs = START + random.int(5 * DAY);
+    return encodeEvent(Event.fromPartial({ eventId: `e${random.int(2 ** 31)}`, timeMs, feedback }));
+  });
+}
+
+async function makeHome(home: string, random: Random): Promise<void> {
+  const folder = join(home, 'log');
+  const names = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `item-${from + i}`);
+  const append = async (payloads: Uint8Array[]): Promise<void> => {
+    await using log = await SegmentLog.open(folder);
+    await log.append(payloads);
+  };
+  await importItems(folder, names(10, 30));
+  await append(randomFeedback(400, random));
+  const profile = { id: 'user-3', attributes: { age: { number: 7 } } };
+  await append([
+    encodeEvent(Event.fromPartial({ eventId: 'p', timeMs: START, user: profile })),
+    new Uint8Array(0),
+  ]);
+  await importItems(folder, names(0, 40));
+  await append(randomFeedback(400, random));
+}
+
+async function roll(home: string): Promise<ReturnType<typeof lakeConfig>> {
+  const config = lakeConfig(
+    new ConfigSource({ MILLRACE_HOME: home, MILLRACE__LAKE__COMMIT__EVENTS_MAX: '150' }),
+  );
+  await using log = await SegmentLog.openReadOnly(join(home, 'log'));
+  await using roller = await Roller.open(config);
+  await roller.roll(log);
+  return config;
+}
+
+/** `LogData` in a form that compares. */
+const plain = ({ catalogue, ...rest }: LogData): unknown => ({
+  ...rest,
+  epoch: catalogue.epoch,
+  lineage: catalogue.lineage,
+  items: Array.from({ length: catalogue.size }, (_, ordinal) => catalogue.item(ordinal)),
+});
+
+describe('readLake', () => {
+  it('reads what the log says, and the same matrix bit for bit, at any offset', async () => {
+    console.log(`seed ${SEED}`);
+    await using folder = await temporaryHome();
+    await makeHome(folder.home, new Random(SEED));
+    await using lake = await openLake(await roll(folder.home));
+    const weights = { actionWeights: { purchase: 4, view: 0.3 }, decay: { halfLifeDays: 1.5 } };
+    for (const until of [undefined, 700, 41, 3]) {
+      const fromLog = await readLog(join(folder.home, 'log'), until);
+      const fromLake = await readLake(lake, until);
+      expect(plain(fromLake)).toEqual(plain(fromLog));
+      if (until === undefined) expect(fromLog.unknownItems).toBeGreaterThan(50);
+      for (const config of [{}, weights]) {
+        const weightOf = weightOfEvents(trainSchema.parse(config));
+        expect(positivesOf(fromLake, weightOf)).toEqual(positivesOf(fromLog, weightOf));
+      }
+    }
+  });
+
+  it('refuses a lake that is empty', async () => {
+    await using folder = await temporaryHome();
+    await using lake = await openLake(lakeConfig(new ConfigSource({ MILLRACE_HOME: folder.home })));
+    await expect(readLake(lake)).rejects.toMatchObject({ reason: 'LAKE_UNAVAILABLE' });
+  });
+
+  it('knows every action', () => {
+    const text = readFileSync(join(projectRoot, 'services/training/dataset/feedback.sql'), 'utf8');
+    const cases = [...text.matchAll(/WHEN '(\w+)' THEN (\d+)/g)].map(([, name, number]) => [
+      name,
+      Number(number),
+    ]);
+    expect(cases).toEqual([...ACTION_BY_NAME]);
+  });
+});
+
+describe('weightOfEvents', () => {
+  it('halves with each half-life before the latest positive event', () => {
+    const weightOf = weightOfEvents(
+      trainSchema.parse({ actionWeights: { like: 3 }, decay: { halfLifeDays: 2 } }),
+    );
+    expect(weightOf(Action.ACTION_LIKE, 0)).toBe(3);
+    expect(weightOf(Action.ACTION_LIKE, 2 * DAY)).toBe(1.5);
+    expect(weightOf(Action.ACTION_VIEW, 6 * DAY)).toBe(0.125);
+    expect(weightOfEvents(trainSchema.parse({}))(Action.ACTION_VIEW, 6 * DAY)).toBe(1);
+  });
+});
