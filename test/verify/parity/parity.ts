@@ -23,6 +23,7 @@ import type { ProofOptions } from '../proof.ts';
 import { BREAKAGES, type Breakage, unbroken } from './breakages.ts';
 import { type BundleFeatures, Recomputation } from './recompute.ts';
 import { readServed, type Served } from './served.ts';
+import { differingStates, type SeenState } from './states.ts';
 import { Traffic } from './traffic.ts';
 
 const SEED = 21;
@@ -63,14 +64,14 @@ interface Comparison {
  * Serves requests with every service a process of its own, two of which are killed meanwhile, amid feedback that is late, out of
  * order and sent twice, and changes of items and users; then makes every recorded vector again from the lake alone and compares
  * it bit for bit, a missing value being equal to a missing one. From the record come the retrieval scores and what was seen: offset,
- * version and epoch. Holds if there is no mismatch, and if each wrong way of folding is noticed. `broken`: one of those instead.
+ * version and epoch. So too states of users. Holds if there is no mismatch, and if each wrong way of folding is noticed. `broken`: one of those instead.
  */
 export async function verifyParity({ short, print, broken }: ProofOptions): Promise<boolean> {
   if (broken !== undefined && BREAKAGES[broken] === undefined)
     throw new Error(`--break is to be one of ${Object.keys(BREAKAGES).join(', ')}`);
   await using folder = await temporaryHome();
   const config = new ConfigSource({ MILLRACE_HOME: folder.home, ...SETTINGS });
-  await serve(config, short ? 300 : 10_000, print);
+  const states = await serve(config, short ? 300 : 10_000, print);
   await using lake = await openLake(lakeConfig(config));
   const past = await readPast(lake, config, print);
   if (broken !== undefined) {
@@ -78,7 +79,10 @@ export async function verifyParity({ short, print, broken }: ProofOptions): Prom
     print(`folded wrongly on purpose: ${wrong}`);
     return report(await compare(past, make()), print);
   }
-  let holds = past.served.length > 0 && report(await compare(past, unbroken), print);
+  const differing = await differingStates(states, lake.readEvents(), past.limits);
+  print(`${states.length} states of users made again: ${differing.length} differ`);
+  let holds = past.served.length > 0 && differing.length === 0;
+  if (!report(await compare(past, unbroken), print)) holds = false;
   for (const [name, { wrong, make }] of Object.entries(BREAKAGES)) {
     const { mismatches, features } = await compare(past, make());
     print(`self-check ${name} (${wrong}): ${mismatches} mismatches in ${features.size} features`);
@@ -87,8 +91,12 @@ export async function verifyParity({ short, print, broken }: ProofOptions): Prom
   return holds;
 }
 
-/** Serves, and takes the log into the lake while more comes and at the end. */
-async function serve(config: ConfigSource, requests: number, print: (line: string) => void): Promise<void> {
+/** Serves, and takes the log into the lake while more comes and at the end. Answers states of users that were seen. */
+async function serve(
+  config: ConfigSource,
+  requests: number,
+  print: (line: string) => void,
+): Promise<readonly SeenState[]> {
   const { home } = config;
   const world = { users: 150, items: 600, seed: SEED };
   await makeTinyHome(home, world);
@@ -121,6 +129,7 @@ async function serve(config: ConfigSource, requests: number, print: (line: strin
   for (const open of channels.values()) open.close();
   const seconds = (performance.now() - startedAt) / 1000;
   print(`seed ${SEED}; sent in ${seconds.toFixed(1)} s: ${JSON.stringify(traffic.sent)}`);
+  return traffic.states;
 }
 
 /** Takes what the log holds into the lake. */

@@ -3,6 +3,7 @@ import { asMillraceError } from '../../../common/errors.ts';
 import type { Random } from '../../../common/random.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import type { FeaturesService, LoggingService, OrchestratorService } from '../../../common/rpc/services.ts';
+import { decodeUser } from '../../../common/user-state.ts';
 import type { Item } from '../../../gen/millrace/features/v1/features.ts';
 import { Event } from '../../../gen/millrace/logging/v1/logging.ts';
 import {
@@ -12,6 +13,7 @@ import {
 } from '../../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { Action, AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
 import { tinyItem } from '../../support/tiny-world.ts';
+import type { SeenState } from './states.ts';
 
 const LIMIT = 10;
 const CONCURRENCY = 8;
@@ -57,6 +59,7 @@ export interface Sent {
   early: number;
   catalogueChanges: number;
   userChanges: number;
+  preferences: number;
 }
 
 /**
@@ -73,11 +76,14 @@ export class Traffic {
     early: 0,
     catalogueChanges: 0,
     userChanges: 0,
+    preferences: 0,
   };
   /** Ids of the requests answered. */
   readonly requestIds: string[] = [];
   /** Answers that knew the user and were ranked. */
   whole = 0;
+  /** States of users, looked at in between. */
+  readonly states: SeenState[] = [];
   readonly #parts: TrafficParts;
   readonly #ids: string[];
   /** Events already sent, to be sent again. */
@@ -99,8 +105,10 @@ export class Traffic {
         const response = await this.#recommend(userId);
         if (response === undefined) await pause(RETRY_MS);
         else if (number % 2 === 0) await this.#act(userId, response);
+        if (number % 5 === 3) await this.#tried(() => this.#look());
         if (number % 25 === 7) await this.#tried(() => this.#edit(number));
         if (number % 40 === 9) await this.#tried(() => this.#describeUser());
+        if (number % 40 === 19) await this.#tried(() => this.#prefer(number));
         if (number % 50 === 11) await this.#tried(() => this.#actEarly(number));
       }
     };
@@ -162,6 +170,30 @@ export class Traffic {
     });
   }
 
+  async #look(): Promise<void> {
+    const userId = this.#one(this.#parts.users);
+    const { state } = await this.#parts.features.getUserState({ userId, parts: [], asOf: 0 }, call());
+    this.states.push({ userId, offset: decodeUser(state).offset, bytes: state });
+  }
+
+  /** A stated preference, straight into the log. */
+  async #prefer(number: number): Promise<void> {
+    const { random, users } = this.#parts;
+    const categories = random.shuffle(CATEGORIES.slice()).slice(0, 1 + random.int(3));
+    const event = Event.fromPartial({
+      eventId: `prefer-${number}`,
+      timeMs: Date.now(),
+      feedback: {
+        userId: this.#one(users),
+        action: Action.ACTION_PREFER,
+        categories,
+        value: random.int(21) / 10 - 1,
+      },
+    });
+    await this.#parts.logging.append({ events: [event] }, call());
+    this.sent.preferences++;
+  }
+
   /** Feedback on an item of the next batch, straight into the log, as an importer may bring it. */
   async #actEarly(number: number): Promise<void> {
     const event = Event.fromPartial({
@@ -215,6 +247,9 @@ export class Traffic {
     const { features, users, random } = this.#parts;
     const attributes = {
       age: AttributeValue.fromPartial({ number: 18 + random.int(60) }),
+      friends: AttributeValue.fromPartial({
+        texts: { values: Array.from({ length: random.int(4) }, () => this.#one(users)) },
+      }),
       country: AttributeValue.fromPartial({ text: this.#one(['CH', 'DE', 'FR']) }),
     };
     await features.upsertUsers({ users: [{ id: this.#one(users), attributes }] }, call());
