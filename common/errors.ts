@@ -52,6 +52,7 @@ const REASONS = {
   QUERY_INVALID: [Code.INVALID_ARGUMENT, 'caller'],
   QUERY_FAILED: [Code.FAILED_PRECONDITION, 'caller'],
   LOG_UNAVAILABLE: [Code.UNAVAILABLE, 'operator'],
+  STORE_LOST: [Code.FAILED_PRECONDITION, 'operator'],
   STAGE_UNAVAILABLE: [Code.UNAVAILABLE, 'operator'],
   RESPONSE_INVALID: [Code.INTERNAL, 'stage'],
   INTERNAL: [Code.INTERNAL, 'stage'],

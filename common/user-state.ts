@@ -120,7 +120,7 @@ function decode(bytes: Uint8Array): User {
 }
 
 /** The aggregates known here; those that whoever wrote the bytes did not know are initial. */
-function aggregatesOf(bytes: Uint8Array): Float64Array {
+export function aggregatesOf(bytes: Uint8Array): Float64Array {
   const aggregates = initialAggregates.slice();
   aggregates.set(f64Of(bytes).subarray(0, aggregates.length));
   return aggregates;

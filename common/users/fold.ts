@@ -1,15 +1,15 @@
 import { setImmediate } from 'node:timers/promises';
 import { z } from 'zod';
 import type { User as UserAttributes } from '../../gen/millrace/features/v1/features.ts';
-import { StoredUser } from '../../gen/millrace/features/v1/stored_user.ts';
 import type { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { packArrays, unpackArrays } from '../arrays.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { isPositive, preferencesOf, type User } from '../user-state.ts';
+import { isPositive, type User } from '../user-state.ts';
 import { userAggregates } from './aggregates.ts';
 import { friendsOf } from './friends.ts';
-import { type UserColumns, type UserHead, type UserLimits, UserRecord } from './user-record.ts';
+import { decodeHead, decodeRecord, encodeHead, encodeRecord } from './stored-user.ts';
+import { type UserColumns, type UserLimits, UserRecord } from './user-record.ts';
 
 const KIND = 'users';
 const TURN_USERS = 1_000;
@@ -122,6 +122,35 @@ export class UserFold {
     return this.#users.get(userId);
   }
 
+  /** Whether the fold holds the user's record. */
+  has(userId: string): boolean {
+    return this.#users.has(userId);
+  }
+
+  /** Ids of all users held, in the order in which they came. */
+  ids(): Iterable<string> {
+    return this.#users.keys();
+  }
+
+  /** One user's whole record as bytes, for `adopt`. */
+  stored(userId: string): Buffer {
+    return encodeRecord(this.#record(userId), this.#limits);
+  }
+
+  /** Holds a record from elsewhere: what `stored` wrote. */
+  adopt(bytes: Uint8Array): void {
+    const record = decodeRecord(bytes);
+    this.#users.set(record.id, record);
+  }
+
+  /** Lets go of the records that came first, until `usersMax` are left: they are kept elsewhere. */
+  shrink(usersMax: number): void {
+    for (const userId of this.#users.keys()) {
+      if (this.#users.size <= usersMax) return;
+      this.#users.delete(userId);
+    }
+  }
+
   /**
    * The whole fold as bytes. `offset`: up to where it has gone. Others get their turn in between; no event may be applied before
    * it is done.
@@ -131,7 +160,7 @@ export class UserFold {
     const heads: Uint8Array[] = [];
     const lengths = COLUMNS.map(() => new Uint32Array(users));
     for await (const [row, record] of this.#inTurns()) {
-      heads.push(StoredUser.encode(headOf(record)).finish());
+      heads.push(encodeHead(record));
       const own = record.columns(this.#limits);
       for (let c = 0; c < COLUMNS.length; c++) lengths[c][row] = own[COLUMNS[c].name].length;
     }
@@ -174,7 +203,7 @@ export class UserFold {
         [name, slices(part.array(name, type), part.array(`${name}Lengths`, 'u32', users))] as const,
     );
     for (let i = 0; i < users; i++) {
-      const { id, head } = readHead(StoredUser.decode(heads[i]));
+      const { id, head } = decodeHead(heads[i]);
       const own = Object.fromEntries(
         columns.map(([name, values]) => [name, values[i]]),
       ) as unknown as UserColumns;
@@ -200,24 +229,6 @@ export class UserFold {
     }
     return record;
   }
-}
-
-function headOf({ id, profile, preferences, followers }: UserRecord): StoredUser {
-  return StoredUser.fromPartial({
-    state: {
-      userId: id,
-      profile,
-      preferredCategory: [...preferences.keys()],
-      preferenceStrength: [...preferences.values()],
-    },
-    follower: [...followers],
-  });
-}
-
-function readHead({ state, follower }: StoredUser): { id: string; head: UserHead } {
-  if (state === undefined) throw new Error('a user without state');
-  const { userId: id, profile } = state;
-  return { id, head: { profile, preferences: preferencesOf(state), followers: follower } };
 }
 
 function sum(values: Uint32Array): number {

@@ -4,7 +4,25 @@ import type { UserLimits } from '../../common/users/user-record.ts';
 /** Users of one UpsertUsers, ids of one Resolve. */
 export const LIST_MAX = 10_000;
 
+const redisSchema = z.strictObject({
+  url: z.url({ protocol: /^rediss?$/ }).default('redis://127.0.0.1:6379'),
+  /** Begins every key; one features service a prefix. */
+  prefix: z.string().min(1).max(100).default('millrace'),
+  /** A user without events for so long is forgotten, seconds; 0: never. */
+  ttlSeconds: z.number().int().min(0).default(0),
+  /** A read that takes longer answers STAGE_UNAVAILABLE, milliseconds. */
+  timeoutMs: z.number().int().positive().default(200),
+  /** A writer that has not been heard of for so long may be succeeded, milliseconds. */
+  leaseMs: z.number().int().min(100).default(5_000),
+  /** Records that the writer holds in memory beside Redis. */
+  heldUsersMax: z.number().int().min(0).default(50_000),
+});
+export type RedisConfig = z.infer<typeof redisSchema>;
+
 export const featuresSchema = z.strictObject({
+  /** Where users' states are kept. */
+  store: z.enum(['process', 'redis']).default('process'),
+  redis: redisSchema.prefault({}),
   /** Latest events of a user that their state holds, impressions left out. */
   historyMax: z.number().int().min(1).max(10_000).default(500),
   /** Latest seen items that the state holds exactly; older ones go into a Bloom filter. */

@@ -1,3 +1,4 @@
+import { pause } from '../../common/clock.ts';
 import { consume } from '../../common/log/consume.ts';
 import { type Call, untilDeadline } from '../../common/rpc/call.ts';
 import type { LoggingService } from '../../common/rpc/services.ts';
@@ -7,42 +8,50 @@ import { EventKind, type SubscribeResponse } from '../../gen/millrace/logging/v1
 import type { FeaturesConfig } from './config.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { FeatureFold } from './stage.ts';
+import type { UserStore } from './stores/user-store.ts';
 import { Watchers } from './watchers.ts';
 
 const KINDS = [EventKind.EVENT_KIND_FEEDBACK, EventKind.EVENT_KIND_CATALOGUE, EventKind.EVENT_KIND_USER];
+
+/** What a batch under way may take when the service closes. */
+const CLOSE_MS_MAX = 2_000;
 
 /** The fold that follows the log: tells watchers of the catalogue, whoever waits for an offset, and the snapshots. */
 export class FollowedFold {
   readonly fold: FeatureFold;
   readonly watchers: Watchers;
+  readonly #store: UserStore;
   readonly #snapshots: Snapshots;
   readonly #logging: LoggingService;
   readonly #config: FeaturesConfig;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
-  readonly #listeners = new Set<(userId: string) => void>();
   readonly #waiting = new Set<{ offset: number; resolve: () => void }>();
   readonly #caughtUp: Promise<void>;
   #isCurrent = false;
   #isCaughtUp: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
   #savedOffset: number;
+  #offset: number;
   /** The log's end as it was when this service began to follow. */
   #startEnd: number | undefined;
 
   constructor(parts: {
     fold: FeatureFold;
+    store: UserStore;
     snapshots: Snapshots;
     logging: LoggingService;
     config: FeaturesConfig;
     log: Logger;
   }) {
     this.fold = parts.fold;
+    this.#store = parts.store;
     this.#snapshots = parts.snapshots;
     this.#logging = parts.logging;
     this.#config = parts.config;
     this.#log = parts.log;
     this.#savedOffset = parts.fold.offset;
+    this.#offset = parts.fold.offset;
     this.watchers = new Watchers(parts.fold.catalogue, parts.config.watchAckTimeoutMs, parts.log);
     this.#caughtUp = new Promise((resolve) => {
       this.#isCaughtUp = () => {
@@ -68,14 +77,15 @@ export class FollowedFold {
       signal,
       log: this.#log,
     }).catch((error) => {
+      if (signal.aborted) return;
       this.#log.fatal({ err: error }, 'the log cannot be folded');
       changed(false);
     });
   }
 
-  /** Calls `listener` with each user whose state has changed. */
-  onUser(listener: (userId: string) => void): void {
-    this.#listeners.add(listener);
+  /** Up to where the log is folded and the store has taken it over, exclusive. */
+  get offset(): number {
+    return this.#offset;
   }
 
   /** False until the log is folded as far as it was when this service started: what is known of users is too old to use. */
@@ -88,9 +98,9 @@ export class FollowedFold {
     return untilDeadline(this.#caughtUp, call);
   }
 
-  /** Answers when the log is folded up to `offset`, exclusive; DEADLINE_EXCEEDED if that takes too long. */
+  /** Answers when the log is folded up to `offset`, exclusive, and the store has it; DEADLINE_EXCEEDED if that takes too long. */
   async untilFolded(offset: number, call: Call): Promise<void> {
-    if (this.fold.offset >= offset) return;
+    if (this.#offset >= offset) return;
     let waiter: { offset: number; resolve: () => void } | undefined;
     const folded = new Promise<void>((resolve) => {
       waiter = { offset, resolve };
@@ -99,24 +109,37 @@ export class FollowedFold {
     await untilDeadline(folded, call).finally(() => this.#waiting.delete(waiter as never));
   }
 
-  /** Stops and writes a last snapshot. */
+  /** Stops, after the batch at hand if the store is there to take it, and writes a last snapshot. */
   async close(): Promise<void> {
     this.#stopping.abort();
-    await this.#running;
-    if (this.fold.offset > this.#savedOffset) await this.#save();
+    const finished = this.#running.then(() => this.#finish());
+    await Promise.race([finished, pause(CLOSE_MS_MAX)]);
+    await this.#store.close();
+    await finished;
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#offset <= this.#savedOffset || this.#offset < this.fold.offset) return;
+    await this.#store.commit(new Set(), this.#offset).then(
+      () => this.#save(),
+      (error) => this.#log.warn({ err: error }, 'no last snapshot: the store is away'),
+    );
   }
 
   async #take({ events, nextOffset, endOffset }: SubscribeResponse): Promise<void> {
+    await this.#store.prepare(events);
     const { users, changes } = this.fold.apply(events, nextOffset);
-    for (const userId of users) for (const listener of this.#listeners) listener(userId);
     if (changes.length > 0) {
       this.watchers.publish(changes);
       metrics.catalogueEpoch.set({ service: 'features' }, this.fold.catalogue.epoch);
     }
+    const isSnapshotDue = this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents;
+    if (users.size > 0 || isSnapshotDue) await this.#store.commit(users, this.fold.offset);
+    this.#offset = this.fold.offset;
     for (const waiter of this.#waiting) if (waiter.offset <= nextOffset) waiter.resolve();
     this.#startEnd ??= endOffset;
     if (nextOffset >= this.#startEnd) this.#isCaughtUp();
-    if (this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents) await this.#save();
+    if (isSnapshotDue) await this.#save();
   }
 
   async #save(): Promise<void> {

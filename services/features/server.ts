@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import { z } from 'zod';
 import { bloomEngines } from '../../common/bloom/filter.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
@@ -12,8 +11,8 @@ import { featuresSchema, LIST_MAX, userLimits } from './config.ts';
 import { counterVersions } from './counter-stream.ts';
 import { FollowedFold } from './followed-fold.ts';
 import { itemBytesMax, MESSAGE_BYTES_MAX } from './item-bytes.ts';
-import { Snapshots } from './snapshots.ts';
-import { UserStates } from './user-states.ts';
+import { openStore } from './stores/open.ts';
+import { getUserState } from './user-states.ts';
 import { Writer } from './writer.ts';
 
 const SNAPSHOT_PAGE = 1_000;
@@ -26,13 +25,12 @@ export async function createFeatures(
   const config = source.section('features', featuresSchema);
   const { engine } = source.section('filtering', z.object({ engine: z.enum(bloomEngines).default('typed') }));
   const limits = userLimits(config, engine);
-  const snapshots = new Snapshots(join(source.home, 'features'), limits, log);
-  const followed = new FollowedFold({ fold: await snapshots.load(), snapshots, logging, config, log });
+  const opened = await openStore(config, { home: source.home, limits, log });
+  const followed = new FollowedFold({ ...opened, logging, config, log });
   const { catalogue } = followed.fold;
-  const states = new UserStates(followed, config.cachedStatesBytesMax);
   const writer = new Writer(followed, logging);
   const implementation: FeaturesService = {
-    getUserState: (request, call) => states.get(request, call),
+    getUserState: (request, call) => getUserState({ followed, store: opened.store }, request, call),
     upsertUsers: async ({ users }, call) => {
       checkUsers(users);
       return { offset: await writer.writeUsers(users, call) };

@@ -22,16 +22,21 @@ export class Snapshots {
   readonly #folder: string;
   readonly #limits: UserLimits;
   readonly #log: Logger;
+  readonly #usersOffset: number | undefined;
 
-  constructor(folder: string, limits: UserLimits, log: Logger) {
+  /** `usersOffset`: users are kept elsewhere, folded up to this offset. */
+  constructor(folder: string, limits: UserLimits, log: Logger, usersOffset?: number) {
     this.#folder = folder;
     this.#limits = limits;
     this.#log = log;
+    this.#usersOffset = usersOffset;
   }
 
-  /** The latest snapshot that is whole, else the empty fold. One that is damaged or was folded by other rules is reported and passed over. */
+  /** The latest snapshot that is whole and not ahead of users kept elsewhere, else the empty fold. One that is damaged or was folded by other rules is reported and passed over. */
   async load(): Promise<FeatureFold> {
+    const usersOffset = this.#usersOffset ?? Number.POSITIVE_INFINITY;
     for (const name of (await this.#names()).reverse()) {
+      if (Number(NAME.exec(name)?.[1]) > usersOffset) continue;
       try {
         return this.#read(await readFile(join(this.#folder, name)), name);
       } catch (error) {
@@ -41,7 +46,7 @@ export class Snapshots {
         );
       }
     }
-    return FeatureFold.empty(this.#limits);
+    return FeatureFold.empty(this.#limits, this.#usersOffset);
   }
 
   /** Writes a snapshot whole or not at all, and deletes those that are no longer needed. */
@@ -51,7 +56,7 @@ export class Snapshots {
       { offset: fold.offset, lastBatch: fold.lastBatch, identity: foldIdentity(this.#limits) },
       {
         catalogue: fold.catalogue.serialise(),
-        users: await fold.users.serialise(fold.offset),
+        ...(this.#usersOffset === undefined ? { users: await fold.users.serialise(fold.offset) } : {}),
         counters: fold.counters.serialise(),
       },
     );
@@ -82,9 +87,12 @@ export class Snapshots {
     );
     if (identity !== foldIdentity(this.#limits)) throw new Error('it was folded by other rules');
     const catalogue = new CatalogueFold(Catalogue.read(part.array('catalogue', 'u8')), lastBatch);
-    const { fold: users } = UserFold.read(part.array('users', 'u8'), catalogue.catalogue, this.#limits);
+    const users =
+      this.#usersOffset === undefined
+        ? UserFold.read(part.array('users', 'u8'), catalogue.catalogue, this.#limits).fold
+        : new UserFold(catalogue.catalogue, this.#limits);
     const counters = CounterFold.read(part.array('counters', 'u8'));
-    return new FeatureFold({ catalogue, users, counters, offset });
+    return new FeatureFold({ catalogue, users, counters, offset, usersOffset: this.#usersOffset ?? offset });
   }
 
   async #names(): Promise<string[]> {

@@ -11,23 +11,33 @@ export class FeatureFold {
   readonly users: UserFold;
   readonly counters: CounterFold;
   readonly #items: CatalogueFold;
+  readonly #usersOffset: number;
   #offset: number;
 
-  constructor(parts: { catalogue: CatalogueFold; users: UserFold; counters: CounterFold; offset: number }) {
+  /** `usersOffset`: up to where users are folded already, if that is further than the rest. */
+  constructor(parts: {
+    catalogue: CatalogueFold;
+    users: UserFold;
+    counters: CounterFold;
+    offset: number;
+    usersOffset?: number;
+  }) {
     this.#items = parts.catalogue;
     this.users = parts.users;
     this.counters = parts.counters;
     this.#offset = parts.offset;
+    this.#usersOffset = parts.usersOffset ?? parts.offset;
   }
 
   /** The fold of an empty log. */
-  static empty(limits: UserLimits): FeatureFold {
+  static empty(limits: UserLimits, usersOffset = 0): FeatureFold {
     const catalogue = new CatalogueFold();
     return new FeatureFold({
       catalogue,
       users: new UserFold(catalogue.catalogue, limits),
       counters: new CounterFold(),
       offset: 0,
+      usersOffset,
     });
   }
 
@@ -50,6 +60,11 @@ export class FeatureFold {
     return this.#offset;
   }
 
+  /** The first of the events whose users are not folded yet. */
+  get usersOffset(): number {
+    return Math.max(this.#offset, this.#usersOffset);
+  }
+
   /** Applies events in log order and moves on to `nextOffset`; answers whose state and what of the catalogue has changed. */
   apply(
     events: readonly RecordedEvent[],
@@ -61,9 +76,12 @@ export class FeatureFold {
       if (event === undefined || offset < this.#offset) continue;
       const { feedback, user, catalogue } = event;
       if (catalogue !== undefined && this.#items.apply(event)) changes.push(catalogue);
-      if (user !== undefined) this.users.attributes(user, users);
+      const foldsUsers = offset >= this.#usersOffset;
+      if (user !== undefined && foldsUsers) this.users.attributes(user, users);
       if (feedback !== undefined) {
-        const ordinal = this.users.feedback(feedback, event.timeMs, users);
+        const ordinal = foldsUsers
+          ? this.users.feedback(feedback, event.timeMs, users)
+          : this.catalogue.ordinalEver(feedback.itemId);
         if (ordinal !== undefined) this.counters.add(ordinal, feedback, event.timeMs, offset);
       }
     }

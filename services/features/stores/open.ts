@@ -1,0 +1,33 @@
+import { join } from 'node:path';
+import type { Logger } from '../../../common/telemetry/log.ts';
+import type { UserLimits } from '../../../common/users/user-record.ts';
+import type { FeaturesConfig } from '../config.ts';
+import { Snapshots } from '../snapshots.ts';
+import type { FeatureFold } from '../stage.ts';
+import { ProcessUserStore } from './process.ts';
+import { RedisUserStore } from './redis.ts';
+import { RedisUsers } from './redis-users.ts';
+import type { UserStore } from './user-store.ts';
+
+/** The fold as it was left, the store of its users, and the snapshots of what the store does not keep. */
+export interface OpenedStore {
+  readonly fold: FeatureFold;
+  readonly store: UserStore;
+  readonly snapshots: Snapshots;
+}
+
+/** Opens the store that the configuration chooses. CONFIG_INVALID if it cannot be had. */
+export async function openStore(
+  config: FeaturesConfig,
+  { home, limits, log }: { home: string; limits: UserLimits; log: Logger },
+): Promise<OpenedStore> {
+  if (config.store === 'process') {
+    const snapshots = new Snapshots(join(home, 'features'), limits, log);
+    const fold = await snapshots.load();
+    return { fold, snapshots, store: new ProcessUserStore(fold, config.cachedStatesBytesMax) };
+  }
+  const redis = await RedisUsers.open(config.redis, limits, log);
+  const snapshots = new Snapshots(join(home, 'features-redis'), limits, log, redis.offset);
+  const fold = await snapshots.load();
+  return { fold, snapshots, store: new RedisUserStore(redis, fold, config.redis.heldUsersMax) };
+}

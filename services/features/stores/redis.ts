@@ -1,0 +1,71 @@
+import { anonymousUser, encodeUser, isPositive } from '../../../common/user-state.ts';
+import { friendsOf } from '../../../common/users/friends.ts';
+import type { RecordedEvent } from '../../../gen/millrace/logging/v1/logging.ts';
+import type { FeatureFold } from '../stage.ts';
+import type { RedisUsers } from './redis-users.ts';
+import { SeenFilterProbe } from './seen-filter-probe.ts';
+import type { UserStore } from './user-store.ts';
+
+/** Redis; the fold holds some of the records and fetches others as events touch them. */
+export class RedisUserStore implements UserStore {
+  readonly #redis: RedisUsers;
+  readonly #fold: FeatureFold;
+  readonly #heldUsersMax: number;
+  readonly #probe = new SeenFilterProbe();
+
+  constructor(redis: RedisUsers, fold: FeatureFold, heldUsersMax: number) {
+    this.#redis = redis;
+    this.#fold = fold;
+    this.#heldUsersMax = heldUsersMax;
+  }
+
+  async prepare(events: readonly RecordedEvent[]): Promise<void> {
+    const { users, usersOffset } = this.#fold;
+    const touched = new Set<string>();
+    const heard = new Set<string>();
+    const described = new Set<string>();
+    for (const { offset, event } of events) {
+      if (offset < usersOffset) continue;
+      if (event?.feedback !== undefined) {
+        touched.add(event.feedback.userId);
+        if (isPositive(event.feedback.action)) heard.add(event.feedback.userId);
+      } else if (event?.user !== undefined) {
+        const { id, attributes } = event.user;
+        described.add(id);
+        for (const other of [id, ...friendsOf(id, attributes)]) touched.add(other);
+      }
+    }
+    await this.#hold(touched);
+    const others = new Set<string>();
+    for (const id of heard) for (const follower of users.record(id)?.followers ?? []) others.add(follower);
+    for (const id of described)
+      for (const friend of friendsOf(id, users.record(id)?.profile ?? {})) others.add(friend);
+    await this.#hold(others);
+  }
+
+  async commit(changed: ReadonlySet<string>, offset: number): Promise<void> {
+    const { users, catalogue } = this.#fold;
+    const bytes = Array.from(changed, (userId) => {
+      const user = users.state(userId, offset);
+      this.#probe.maybe(user, users.record(userId), catalogue.size);
+      return { userId, state: encodeUser(user), record: users.stored(userId) };
+    });
+    await this.#redis.commit(bytes, offset);
+    users.shrink(this.#heldUsersMax);
+  }
+
+  async state(userId: string): Promise<Buffer> {
+    const { offset } = this.#redis;
+    return (await this.#redis.state(userId)) ?? encodeUser({ ...anonymousUser, id: userId, offset });
+  }
+
+  close(): Promise<void> {
+    return this.#redis.close();
+  }
+
+  async #hold(userIds: ReadonlySet<string>): Promise<void> {
+    const { users } = this.#fold;
+    const missing = [...userIds].filter((userId) => !users.has(userId));
+    for (const record of await this.#redis.records(missing)) users.adopt(record);
+  }
+}
