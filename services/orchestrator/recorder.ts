@@ -1,3 +1,4 @@
+import { asMillraceError, type Reason } from '../../common/errors.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import type { LoggingService } from '../../common/rpc/services.ts';
@@ -11,6 +12,8 @@ const GATHER_MS = 20;
 const APPEND_TIMEOUT_MS = 2_000;
 const RETRY_MS = 250;
 const SPOOL_MAX = 1_000_000;
+/** Why the log takes a batch never, however often it is tried. */
+const REFUSALS: ReadonlySet<Reason> = new Set(['FIELD_INVALID', 'MESSAGE_MALFORMED', 'MESSAGE_TOO_LARGE']);
 
 /**
  * Writes decision records and impressions to the log, off the request path. While the log is away they go to a durable local
@@ -81,13 +84,27 @@ export class Recorder {
     }
   }
 
+  /**
+   * False while the log is away. A batch that the log refuses is halved until what is refused is one record, which is dropped: what is
+   * too large together is not lost, and what can never be recorded does not hold up the rest.
+   */
   async #append(events: Event[]): Promise<boolean> {
     try {
       await this.#logging.append({ events }, rootCall({ timeoutMs: APPEND_TIMEOUT_MS }));
       return true;
-    } catch (error) {
-      this.#log.debug({ err: error }, 'log unavailable; records are spooled');
-      return false;
+    } catch (thrown) {
+      const error = asMillraceError(thrown);
+      if (!REFUSALS.has(error.reason)) {
+        this.#log.debug({ err: error }, 'log unavailable; records are spooled');
+        return false;
+      }
+      if (events.length === 1) {
+        metrics.spoolDroppedTotal.inc();
+        this.#log.error({ err: error, eventId: events[0].eventId }, 'the log refuses a record; it is lost');
+        return true;
+      }
+      const half = events.length >> 1;
+      return (await this.#append(events.slice(0, half))) && (await this.#append(events.slice(half)));
     }
   }
 
