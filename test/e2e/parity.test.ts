@@ -3,7 +3,7 @@ import { BREAKAGES } from '../verify/parity/breakages.ts';
 import { verifyParity } from '../verify/parity/parity.ts';
 
 test('the proof of parity holds in its short form and notices every wrong way', {
-  timeout: 180_000,
+  timeout: 300_000,
 }, async () => {
   const lines: string[] = [];
   const holds = await verifyParity({ short: true, print: (line) => lines.push(line) });

@@ -17,6 +17,7 @@ import { createLogger } from '../../../common/telemetry/log.ts';
 import type { UserLimits } from '../../../common/users/user-record.ts';
 import { configuredLimits } from '../../../services/cli/offline/composition.ts';
 import { Processes } from '../../support/processes.ts';
+import { REDIS, TestServer } from '../../support/servers.ts';
 import { temporaryHome } from '../../support/temporary-home.ts';
 import { makeTinyHome } from '../../support/tiny-home.ts';
 import type { ProofOptions } from '../proof.ts';
@@ -64,43 +65,72 @@ interface Comparison {
  * Serves requests with every service a process of its own, two of which are killed meanwhile, amid feedback that is late, out of
  * order and sent twice, and changes of items and users; then makes every recorded vector again from the lake alone and compares
  * it bit for bit, a missing value being equal to a missing one. From the record come the retrieval scores and what was seen: offset,
- * version and epoch. So too states of users. Holds if there is no mismatch, and if each wrong way of folding is noticed. `broken`: one of those instead.
+ * version and epoch. So too states of users. All of it over both stores of users. Holds if there is no mismatch, and if each wrong
+ * way of folding is noticed. `broken`: one of those instead.
  */
 export async function verifyParity({ short, print, broken }: ProofOptions): Promise<boolean> {
   if (broken !== undefined && BREAKAGES[broken] === undefined)
     throw new Error(`--break is to be one of ${Object.keys(BREAKAGES).join(', ')}`);
+  const seeks = broken === undefined ? Object.keys(BREAKAGES) : [broken];
+  const inProcess = { env: SETTINGS, requests: short ? 300 : 10_000, breakages: seeks, print };
+  if (broken !== undefined) return prove({ ...inProcess, unbroken: false });
+  const holds = await prove({ ...inProcess, unbroken: true });
+  if (REDIS.program === undefined) {
+    print(`users in Redis are left out: ${REDIS.absent}`);
+    return holds;
+  }
+  await using redis = await TestServer.start(REDIS);
+  const env = {
+    ...SETTINGS,
+    MILLRACE__FEATURES__STORE: 'redis',
+    MILLRACE__FEATURES__REDIS__URL: `redis://127.0.0.1:${redis.port}`,
+    MILLRACE__FEATURES__REDIS__LEASE_MS: '500',
+    MILLRACE__FEATURES__REDIS__HELD_USERS_MAX: '20',
+  };
+  print('users in Redis:');
+  const requests = short ? 100 : 2_000;
+  return (await prove({ env, requests, breakages: [], unbroken: true, print })) && holds;
+}
+
+interface Plan {
+  readonly env: Readonly<Record<string, string>>;
+  readonly requests: number;
+  /** Whether the right way is tried. */
+  readonly unbroken: boolean;
+  /** The wrong ways that are tried. */
+  readonly breakages: readonly string[];
+  readonly print: (line: string) => void;
+}
+
+/** False if the right way does not make the same again, or a wrong one does; with wrong ways alone, if one does not. */
+async function prove(plan: Plan): Promise<boolean> {
+  const { env, print } = plan;
   await using folder = await temporaryHome();
-  const config = new ConfigSource({ MILLRACE_HOME: folder.home, ...SETTINGS });
-  const states = await serve(config, short ? 300 : 10_000, print);
+  const config = new ConfigSource({ MILLRACE_HOME: folder.home, ...env });
+  const states = await serve(config, plan);
   await using lake = await openLake(lakeConfig(config));
   const past = await readPast(lake, config, print);
-  if (broken !== undefined) {
-    const { wrong, make } = BREAKAGES[broken];
-    print(`folded wrongly on purpose: ${wrong}`);
-    return report(await compare(past, make()), print);
+  let holds = past.served.length >= plan.requests;
+  if (plan.unbroken) {
+    const differing = await differingStates(states, lake.readEvents(), past.limits);
+    print(`${states.length} states of users made again: ${differing.length} differ`);
+    if (!report(await compare(past, unbroken), print) || differing.length > 0) holds = false;
   }
-  const differing = await differingStates(states, lake.readEvents(), past.limits);
-  print(`${states.length} states of users made again: ${differing.length} differ`);
-  let holds = past.served.length > 0 && differing.length === 0;
-  if (!report(await compare(past, unbroken), print)) holds = false;
-  for (const [name, { wrong, make }] of Object.entries(BREAKAGES)) {
+  for (const name of plan.breakages) {
+    const { wrong, make } = BREAKAGES[name];
     const { mismatches, features } = await compare(past, make());
     print(`self-check ${name} (${wrong}): ${mismatches} mismatches in ${features.size} features`);
-    if (mismatches === 0) holds = false;
+    if (mismatches > 0 !== plan.unbroken) holds = false;
   }
   return holds;
 }
 
 /** Serves, and takes the log into the lake while more comes and at the end. Answers states of users that were seen. */
-async function serve(
-  config: ConfigSource,
-  requests: number,
-  print: (line: string) => void,
-): Promise<readonly SeenState[]> {
+async function serve(config: ConfigSource, { env, requests, print }: Plan): Promise<readonly SeenState[]> {
   const { home } = config;
   const world = { users: 150, items: 600, seed: SEED };
   await makeTinyHome(home, world);
-  await using processes = await Processes.start({ home, env: SETTINGS });
+  await using processes = await Processes.start({ home, env });
   const channels = new Map(
     Object.entries(processes.addresses).map(([name, address]) => [name, new Channel(address)]),
   );
