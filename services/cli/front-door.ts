@@ -1,10 +1,11 @@
 import type { MillraceError } from '../../common/errors.ts';
-import { rootCall } from '../../common/rpc/call.ts';
+import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type FeaturesService, type OrchestratorService } from '../../common/rpc/services.ts';
+import { decodeUser, type User } from '../../common/user-state.ts';
 import type { Item } from '../../gen/millrace/features/v1/features.ts';
 
-const RESOLVE_TIMEOUT_MS = 2_000;
+const ASK_TIMEOUT_MS = 2_000;
 
 /** A connection to a running Millrace. */
 export class FrontDoor implements Disposable {
@@ -22,15 +23,35 @@ export class FrontDoor implements Disposable {
   /** The items by id; those that the catalogue does not have are left out. */
   async items(itemIds: readonly string[]): Promise<ReadonlyMap<string, Item>> {
     if (itemIds.length === 0) return new Map();
-    const request = { itemIds: [...itemIds], ordinals: [] };
-    const [here, elsewhere] = this.#features;
-    const { items } = await here
-      .resolve(request, rootCall({ timeoutMs: RESOLVE_TIMEOUT_MS }))
-      .catch((error: MillraceError) => {
-        if (error.reason !== 'METHOD_UNKNOWN') throw error;
-        return elsewhere.resolve(request, rootCall({ timeoutMs: RESOLVE_TIMEOUT_MS }));
-      });
+    const { items } = await this.#ask((features, call) =>
+      features.resolve({ itemIds: [...itemIds], ordinals: [] }, call),
+    );
     return new Map(items.flatMap(({ item }) => (item === undefined ? [] : [[item.id, item]])));
+  }
+
+  /** The items by ordinal, in order; undefined: deleted. */
+  async itemsAt(ordinals: Iterable<number>): Promise<(Item | undefined)[]> {
+    const request = { itemIds: [], ordinals: [...ordinals] };
+    if (request.ordinals.length === 0) return [];
+    return (await this.#ask((features, call) => features.resolve(request, call))).items.map(
+      ({ item }) => item,
+    );
+  }
+
+  /** What is known of a user, and the log offset up to which. */
+  async user(userId: string): Promise<{ user: User; offset: number }> {
+    const { state, offset } = await this.#ask((features, call) =>
+      features.getUserState({ userId, parts: [], asOf: 0 }, call),
+    );
+    return { user: decodeUser(state), offset };
+  }
+
+  #ask<T>(ask: (features: FeaturesService, call: Call) => Promise<T>): Promise<T> {
+    const [here, elsewhere] = this.#features;
+    return ask(here, rootCall({ timeoutMs: ASK_TIMEOUT_MS })).catch((error: MillraceError) => {
+      if (error.reason !== 'METHOD_UNKNOWN') throw error;
+      return ask(elsewhere, rootCall({ timeoutMs: ASK_TIMEOUT_MS }));
+    });
   }
 
   [Symbol.dispose](): void {

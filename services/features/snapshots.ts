@@ -51,6 +51,18 @@ export class Snapshots {
 
   /** Writes a snapshot whole or not at all, and deletes those that are no longer needed. */
   async save(fold: FeatureFold): Promise<void> {
+    await this.#write(fold);
+    await this.#clean();
+  }
+
+  /** Writes a snapshot and deletes all others. */
+  async replace(fold: FeatureFold): Promise<void> {
+    const name = await this.#write(fold);
+    for (const other of await this.#names()) if (other !== name) await rm(join(this.#folder, other));
+  }
+
+  /** Answers the file's name. */
+  async #write(fold: FeatureFold): Promise<string> {
     const bytes = packArrays(
       KIND,
       { offset: fold.offset, lastBatch: fold.lastBatch, identity: foldIdentity(this.#limits) },
@@ -69,7 +81,7 @@ export class Snapshots {
     await file.close();
     await rename(temporary, join(this.#folder, name));
     await syncDirectory(this.#folder);
-    await this.#clean();
+    return name;
   }
 
   /** Deletes what newer snapshots replace, and what a crash left half-written. */

@@ -15,7 +15,7 @@ const RETRY_MS = 100;
 const SCAN_COUNT = 1_000;
 
 /** A user as Redis holds it: the encoded state that readers get, and the record that the writer goes on from. */
-interface StoredBytes {
+export interface StoredBytes {
   readonly userId: string;
   readonly state: Buffer;
   readonly record: Buffer;

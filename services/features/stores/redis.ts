@@ -2,9 +2,11 @@ import { anonymousUser, encodeUser, isPositive } from '../../../common/user-stat
 import { friendsOf } from '../../../common/users/friends.ts';
 import type { RecordedEvent } from '../../../gen/millrace/logging/v1/logging.ts';
 import type { FeatureFold } from '../stage.ts';
-import type { RedisUsers } from './redis-users.ts';
+import type { RedisUsers, StoredBytes } from './redis-users.ts';
 import { SeenFilterProbe } from './seen-filter-probe.ts';
 import type { UserStore } from './user-store.ts';
+
+const CHUNK_USERS = 500;
 
 /** Redis; the fold holds some of the records and fetches others as events touch them. */
 export class RedisUserStore implements UserStore {
@@ -45,12 +47,12 @@ export class RedisUserStore implements UserStore {
 
   async commit(changed: ReadonlySet<string>, offset: number): Promise<void> {
     const { users, catalogue } = this.#fold;
-    const bytes = Array.from(changed, (userId) => {
+    const stored = Array.from(changed, (userId) => {
       const user = users.state(userId, offset);
       this.#probe.maybe(user, users.record(userId), catalogue.size);
       return { userId, state: encodeUser(user), record: users.stored(userId) };
     });
-    await this.#redis.commit(bytes, offset);
+    await this.#redis.commit(stored, offset);
     users.shrink(this.#heldUsersMax);
   }
 
@@ -68,4 +70,16 @@ export class RedisUserStore implements UserStore {
     const missing = [...userIds].filter((userId) => !users.has(userId));
     for (const record of await this.#redis.records(missing)) users.adopt(record);
   }
+}
+
+/** All users of a fold, some at a time. */
+export function* storedUsers({ users, offset }: FeatureFold): Generator<StoredBytes[]> {
+  let chunk: StoredBytes[] = [];
+  for (const userId of users.ids()) {
+    chunk.push({ userId, state: encodeUser(users.state(userId, offset)), record: users.stored(userId) });
+    if (chunk.length < CHUNK_USERS) continue;
+    yield chunk;
+    chunk = [];
+  }
+  yield chunk;
 }

@@ -18,14 +18,17 @@ import { Processes } from '../../../test/support/processes.ts';
 import { REDIS, TestServer } from '../../../test/support/servers.ts';
 import { temporaryHome } from '../../../test/support/temporary-home.ts';
 import { createLogging } from '../../logging/server.ts';
+import { backfilled } from '../backfill.ts';
 import { featuresSchema, userLimits } from '../config.ts';
 import { createFeatures } from '../server.ts';
 import { FeatureFold } from '../stage.ts';
+import { replaceStore } from './open.ts';
 import { RedisProxy } from './redis-proxy.test-server.ts';
 
 const USERS = 12;
 const ITEMS = 40;
 const SEED = 7;
+const URL = 'MILLRACE__FEATURES__REDIS__URL';
 const KILLS = 4;
 const KILLS_TIMEOUT_MS = 180_000;
 const LEASE_MS = 300;
@@ -51,7 +54,7 @@ const log = createLogger('test');
 
 const redisAt = (port: number): Record<string, string> => ({
   MILLRACE__FEATURES__STORE: 'redis',
-  MILLRACE__FEATURES__REDIS__URL: `redis://127.0.0.1:${port}`,
+  [URL]: `redis://127.0.0.1:${port}`,
 });
 
 /** Feedback, statements and friendships of a few users, late ones among them; the same for the same seed and count. */
@@ -162,7 +165,12 @@ describe.each(KINDS)('users in $kind', ({ kind, start }) => {
       for (let round = 0; round < 3; round++) {
         await using world = await open(folder.home, settings);
         if (round === 0) await addItems(world.features);
-        const end = await world.write(round * 200, 200);
+        let end = await world.write(round * 200, 150);
+        for (let at = 150; at < 200; at++) {
+          end = await world.write(round * 200 + at, 1);
+          const request = { userId: `u${at % USERS}`, parts: [], asOf: round === 0 ? end : 0 };
+          if (round === 0) await world.features.getUserState(request, call());
+        }
         expect(await served(world.features, end)).toEqual(await folded(folder.home));
       }
     },
@@ -259,6 +267,28 @@ describe.skipIf(REDIS.program === undefined)('Redis', () => {
     }
     await using again = await open(folder.home, redisAt(server.port));
     expect(await served(again.features, 1)).toEqual(await folded(folder.home));
+  });
+
+  test('takes a fold of the whole log in place of what it holds, and leaves nothing of that', async () => {
+    await using server = await TestServer.start(REDIS);
+    await using folder = await temporaryHome();
+    const settings = redisAt(server.port);
+    {
+      await using world = await open(folder.home, settings);
+      await addItems(world.features);
+      await served(world.features, await world.write(0, 300));
+    }
+    const redis = new Redis(server.port);
+    const keysBefore = await redis.dbsize();
+    await redis.hset('{millrace}:2:u:u1', { state: 'damaged', record: 'damaged' });
+    const config = featuresSchema.parse({ store: 'redis', redis: { url: settings[URL] } });
+    const fold = await backfilled(readEvents(join(folder.home, 'log')), limits, 250);
+    await replaceStore(config, { home: folder.home, limits, log }, fold);
+    expect(await redis.hget('{millrace}:meta', 'offset')).toBe('250');
+    expect(await redis.dbsize()).toBeLessThanOrEqual(keysBefore);
+    redis.disconnect();
+    await using world = await open(folder.home, settings);
+    expect(await served(world.features, 1)).toEqual(await folded(folder.home));
   });
 
   test('one request and one reply a call', async () => {
