@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { isParquet } from './parquet.ts';
 import { atomicKind } from './recbole.ts';
 import { ImportError } from './report.ts';
+import { isS3, s3Files } from './s3-files.ts';
 import type { RowKind } from './table.ts';
 
 /** One file of an import. */
@@ -17,11 +18,15 @@ export interface SourceFile {
 export type SourceFiles = Partial<Record<RowKind, readonly SourceFile[]>>;
 
 /**
- * The files under `path`: itself if it is a file, of a folder its RecBole atomic files, one a kind at most, or else every Parquet
+ * The files under `path`: itself if it is a file, what `s3Files` says of an `s3://` one, of a folder its RecBole atomic files, one a kind at most, or else every Parquet
  * file at any depth, in the order of their names. Names that begin with `_` or `.` are left out, as Hive and Spark do. Throws
  * `ImportError` where there is none, two of a kind, or both atomic and Parquet files.
  */
 export async function filesUnder(path: string): Promise<SourceFiles> {
+  if (isS3(path)) {
+    const files = await s3Files(path);
+    return { [atomicKind(files[0].name) ?? 'interaction']: files };
+  }
   const stats = await statOf(path);
   if (!stats.isDirectory()) return { [atomicKind(path) ?? 'interaction']: [localFile(path, stats.size)] };
   const names = (await readdir(path)).sort();
