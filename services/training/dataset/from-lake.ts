@@ -1,14 +1,12 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { bitCount } from '../../../common/bitset.ts';
 import { CatalogueFold } from '../../../common/catalogue/fold.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import type { Lake } from '../../../common/lake/lake.ts';
 import type { LakeColumns } from '../../../common/lake/lake-columns.ts';
 import { decodeEvent } from '../../../common/log/events.ts';
-import { projectRoot } from '../../../common/root.ts';
 import type { AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
 import type { FeedbackColumns, LogData } from './from-log.ts';
+import { datasetSql } from './sql.ts';
 
 type Profiles = Map<string, Record<string, AttributeValue>>;
 
@@ -23,11 +21,11 @@ export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINIT
       `the lake ${lake.endOffset === 0 ? 'is empty' : `begins at offset ${lake.firstOffset}`}; roll the log into it first`,
     );
   const endOffset = Math.min(lake.endOffset, untilOffset);
-  const { fold, profiles, firstKnown } = foldRecords(await lake.query(sql('records'), [endOffset]));
+  const { fold, profiles, firstKnown } = foldRecords(await lake.query(datasetSql('records'), [endOffset]));
   const { catalogue } = fold;
-  const itemIds = (await lake.query(sql('feedback-items'), [endOffset])).texts('item_id');
-  const userIds = (await lake.query(sql('feedback-users'), [endOffset])).texts('user_id');
-  const rows = await lake.query(sql('feedback'), [endOffset, endOffset, endOffset]);
+  const itemIds = (await lake.query(datasetSql('feedback-items'), [endOffset])).texts('item_id');
+  const userIds = (await lake.query(datasetSql('feedback-users'), [endOffset])).texts('user_id');
+  const rows = await lake.query(datasetSql('feedback'), [endOffset, endOffset, endOffset]);
   const items = Float64Array.from(itemIds, (id) => catalogue.ordinalEver(id) ?? Number.NaN);
   const kept = keptRows(rows, items, firstKnown);
   const feedback = inOrder(rows, kept, items, endOffset);
@@ -39,11 +37,6 @@ export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINIT
     unknownItems: rows.count - kept.length,
     endOffset,
   };
-}
-
-/** The SQL of a query that both engines take. */
-function sql(name: string): string {
-  return readFileSync(join(projectRoot, `services/training/dataset/${name}.sql`), 'utf8');
 }
 
 /** `firstKnown`: the offset of the event that gave each ordinal. */

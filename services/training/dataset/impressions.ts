@@ -122,19 +122,10 @@ class ImpressionJoin {
   }
 
   decision(decision: Decision, timeMs: number): void {
-    const { requestId, userId, userOffset, shown, sample } = decision;
+    const { requestId, userId, shown } = decision;
     this.#endMs = Math.max(this.#endMs, timeMs);
     this.#close(timeMs);
-    const list = {
-      userId,
-      timeMs,
-      userOffset,
-      propensities: Float32Array.from(shown, ({ propensity }) => propensity),
-      scores: scoresOf(shown),
-      largestScores: decision.rankingEpoch > 0 ? decision.largestScores : largestOf([...shown, ...sample]),
-      ...featuresOf(decision),
-    };
-    const number = this.#decisions.push(list) - 1;
+    const number = this.#decisions.push(shownListOf(decision, timeMs)) - 1;
     const first = this.#rows.length;
     const user = this.#users.intern(userId);
     shown.forEach(({ itemId }, position) => {
@@ -223,6 +214,20 @@ class ImpressionJoin {
       this.#early.delete(requestId);
     }
   }
+}
+
+/** The list that a decision made at `timeMs` records. */
+export function shownListOf(decision: Decision, timeMs: number): ShownList {
+  const { userId, userOffset, shown, sample } = decision;
+  return {
+    userId,
+    timeMs,
+    userOffset,
+    propensities: Float32Array.from(shown, ({ propensity }) => propensity),
+    scores: scoresOf(shown),
+    largestScores: decision.rankingEpoch > 0 ? decision.largestScores : largestOf([...shown, ...sample]),
+    ...featuresOf(decision),
+  };
 }
 
 function scoresOf(shown: Decision['shown']): Map<string, Float32Array> {

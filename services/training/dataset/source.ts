@@ -6,6 +6,7 @@ import { readEvents } from '../../../common/log/events.ts';
 import { readLake } from './from-lake.ts';
 import { type LogData, readLog } from './from-log.ts';
 import { type Impressions, joinImpressions } from './impressions.ts';
+import { lakeImpressions } from './impressions-from-lake.ts';
 import type { SourceName } from './source-names.ts';
 
 /** The events that training learns from; the same ones, wherever they are. */
@@ -30,7 +31,7 @@ export async function openTrainingSource(config: ConfigSource, name: SourceName)
   return {
     read: (untilOffset) => readLake(lake, untilOffset),
     readImpressions: ({ catalogue, endOffset }, windowMs) =>
-      joinImpressions(lake.readEvents(0, endOffset), catalogue, windowMs, endOffset),
+      lakeImpressions(lake, catalogue, windowMs, endOffset),
     [Symbol.asyncDispose]: () => lake[Symbol.asyncDispose](),
   };
 }
