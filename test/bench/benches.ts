@@ -38,4 +38,8 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: 'score regularisation: churn against the teacher and NDCG@10 for each lambda',
     load: async () => (await import('./stability.ts')).stabilityBench,
   },
+  'user-state': {
+    measures: 'GetUserState calls/s per core with a history of 200 events, in process and over Redis',
+    load: async () => (await import('./user-state.ts')).userStateBench,
+  },
 };
