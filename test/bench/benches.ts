@@ -22,6 +22,10 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: 'learning to rank on SVMlight files: NDCG and MAP of the test part',
     load: async () => (await import('./ltr.ts')).ltrBench,
   },
+  memory: {
+    measures: 'the log into the lake, and what is made of it: seconds and peak memory on 5 million events',
+    load: async () => (await import('./memory.ts')).memoryBench,
+  },
   models: {
     measures: 'candidate models on a train/valid/test split: recall and NDCG, all items ranked',
     load: async () => (await import('./models.ts')).modelsBench,

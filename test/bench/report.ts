@@ -7,7 +7,7 @@ import { projectRoot } from '../../common/root.ts';
 export const USAGE_STATUS = 2;
 
 /** Packages whose version may move a figure. */
-const MEASURED_PACKAGES = ['onnxruntime-node', 'hnswlib-node'];
+const MEASURED_PACKAGES = ['onnxruntime-node', 'hnswlib-node', '@duckdb/node-api'];
 
 /** The versions that a figure was taken with. */
 function versions(): Record<string, string> {
@@ -43,7 +43,7 @@ export async function measured(
 }
 
 /**
- * Runs a benchmark once for each model in a process of its own, so that each one's peak memory is its own and one that fails
+ * Runs a benchmark once for each model, or what else `option` names, in a process of its own, so that each one's peak memory is its own and one that fails
  * leaves the others; prints what they print. Throws naming those that failed; ends the process where the arguments do not fit.
  */
 export function eachInItsProcess(
@@ -51,9 +51,10 @@ export function eachInItsProcess(
   args: readonly string[],
   models: readonly string[],
   print: (line: string) => void,
+  option = 'model',
 ): void {
   const failed = models.filter((model) => {
-    const command = [...process.execArgv, process.argv[1], bench, ...args, '--model', model];
+    const command = [...process.execArgv, process.argv[1], bench, ...args, `--${option}`, model];
     const { status, stdout } = spawnSync(process.execPath, command, {
       stdio: ['ignore', 'pipe', 'inherit'],
       encoding: 'utf8',
