@@ -170,7 +170,7 @@ export class EventRows {
     const row = (item: DecidedItem, slot: number): void => {
       const decided = this.#decided;
       const id = this.#encoder.encode(item.itemId);
-      const scores = this.#encoder.encode(JSON.stringify(item.scores));
+      const scores = this.#encoder.encode(scoresText(item.scores));
       decided.setNumber(D.offset, offset);
       decided.setNumber(D.time_ms, timeMs);
       decided.setNumber(D.day, dayOf(timeMs));
@@ -187,6 +187,13 @@ export class EventRows {
     for (const [slot, item] of decision.shown.entries()) row(item, slot);
     for (const item of decision.sample) row(item, -1);
   }
+}
+
+/** A JSON object; dots of names are `_`, which the paths of both SQL dialects take. */
+function scoresText(scores: Readonly<Record<string, number | undefined>>): string {
+  return JSON.stringify(
+    Object.fromEntries(Object.entries(scores).map(([name, score]) => [name.replaceAll('.', '_'), score])),
+  );
 }
 
 /** Days since 1970 in UTC, at most the year 9999. */

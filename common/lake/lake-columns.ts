@@ -18,7 +18,7 @@ export type LakeColumn = NumberColumn | ValueColumn;
 export class LakeColumns {
   /** Rows. */
   readonly count: number;
-  /** Bytes of stored data that the engine read; 0 where it does not say. */
+  /** Bytes of stored data that the query is about: Athena's figure, or the sizes of the files that DuckDB looks into. */
   readonly bytesScanned: number;
   readonly #columns: ReadonlyMap<string, LakeColumn>;
 

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import type { DuckDBConnection } from '@duckdb/node-api';
 import type { MillraceError } from '../errors.ts';
 import type { LoggedEvent } from '../log/events.ts';
 import type { LakeConfig } from './config.ts';
@@ -6,7 +7,9 @@ import { DuckDb, type QueryParameters, sqlText } from './duck-db.ts';
 import type { LakeColumns } from './lake-columns.ts';
 import { damaged } from './local-storage.ts';
 import { type LakeFile, Manifest } from './manifest.ts';
+import { neededFiles } from './needed-files.ts';
 import { openStorage } from './open-storage.ts';
+import { columnsOfResult } from './result-columns.ts';
 import { eventsOfChunk, SELECT_EVENTS } from './row-events.ts';
 import { type LakeTable, quoted, TABLES } from './schema.ts';
 import type { LakeStorage } from './storage.ts';
@@ -46,7 +49,6 @@ class DuckLake implements Lake {
   readonly #storage: LakeStorage;
   readonly #manifest: Manifest;
   readonly #db: DuckDb;
-  #views: Promise<void> | undefined;
 
   constructor(storage: LakeStorage, manifest: Manifest, db: DuckDb) {
     this.firstOffset = manifest.firstOffset;
@@ -58,9 +60,18 @@ class DuckLake implements Lake {
   }
 
   async query(sql: string, parameters: QueryParameters = [], signal?: AbortSignal): Promise<LakeColumns> {
-    this.#views ??= this.#makeViews();
-    await this.#views;
-    return this.#db.query(sql, parameters, signal).catch((error) => {
+    const values = [...parameters];
+    const answered = this.#db.connected(async (connection) => {
+      await this.#makeViews(connection, this.files, (files) => this.#storage.outlines(files));
+      const needed = await neededFiles(connection, sql, values, this.files);
+      await this.#makeViews(connection, needed, (files) => this.#storage.localPaths(files));
+      const result = await connection.stream(sql, values);
+      return columnsOfResult(
+        result,
+        needed.reduce((sum, { bytes }) => sum + bytes, 0),
+      );
+    }, signal);
+    return answered.catch((error) => {
       throw this.#faultOf(error);
     });
   }
@@ -88,13 +99,19 @@ class DuckLake implements Lake {
     }
   }
 
-  async #makeViews(): Promise<void> {
+  /** Makes the tables over `files` for one connection. */
+  async #makeViews(
+    connection: DuckDBConnection,
+    files: readonly LakeFile[],
+    pathsOf: (files: readonly LakeFile[]) => Promise<string[]>,
+  ): Promise<void> {
     for (const table of Object.values(TABLES)) {
-      const files = this.files.filter(({ key }) => key.startsWith(`${table.name}/`));
-      const paths = await this.#storage.localPaths(files);
-      const source = paths.length === 0 ? emptyTable(table) : readParquet(paths, table);
+      const ofTable = files.filter(({ key }) => key.startsWith(`${table.name}/`));
+      if (ofTable.length > 0) await this.#storage.localPaths(ofTable.slice(0, 1));
+      const source = ofTable.length === 0 ? emptyTable(table) : readParquet(await pathsOf(ofTable), table);
       const columns = [...table.columns.map(({ name }) => name), ...table.partitions].map(quoted);
-      await this.#db.run(`CREATE VIEW ${table.name} AS SELECT ${columns.join(', ')} FROM ${source}`);
+      const view = `CREATE OR REPLACE TEMP VIEW ${table.name} AS SELECT ${columns.join(', ')} FROM ${source}`;
+      await connection.run(view);
     }
   }
 

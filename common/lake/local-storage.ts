@@ -79,6 +79,10 @@ export class LocalStorage implements LakeStorage {
     });
   }
 
+  async outlines(objects: readonly StoredObject[]): Promise<string[]> {
+    return objects.map(({ key }) => join(this.uri, key));
+  }
+
   /** A durable file beside the object with its bytes. */
   async #draft(key: string, bytes: Uint8Array): Promise<string> {
     const path = join(this.uri, key);
@@ -101,7 +105,7 @@ export function damaged(path: string, what: string): MillraceError {
 }
 
 /** Applies `work` to all, some at once, and answers in order. */
-async function inTurn<T, R>(
+export async function inTurn<T, R>(
   all: readonly T[],
   work: (one: T) => Promise<R>,
   atOnce = FILES_AT_ONCE,
@@ -118,7 +122,7 @@ async function inTurn<T, R>(
   return results;
 }
 
-function orNone<T>(none: T): (error: NodeJS.ErrnoException) => T {
+export function orNone<T>(none: T): (error: NodeJS.ErrnoException) => T {
   return (error) => {
     if (error.code === 'ENOENT') return none;
     throw error;

@@ -44,7 +44,7 @@ interface RawVector {
 }
 
 /** What a result holds, copied out of DuckDB's memory. Whole numbers beyond 2^53 are a RangeError. */
-export async function columnsOfResult(result: DuckDBResult): Promise<LakeColumns> {
+export async function columnsOfResult(result: DuckDBResult, bytesScanned = 0): Promise<LakeColumns> {
   const names = result.deduplicatedColumnNames();
   const collectors = names.map((_, i) => collectorOf(result.columnTypeId(i)));
   let count = 0;
@@ -58,6 +58,7 @@ export async function columnsOfResult(result: DuckDBResult): Promise<LakeColumns
   return new LakeColumns(
     new Map(names.map((name, i): [string, LakeColumn] => [name, collectors[i].done()])),
     count,
+    bytesScanned,
   );
 }
 

@@ -8,6 +8,7 @@ import { OwnerLock } from '../log/owner-lock.ts';
 import type { LakeConfig } from './config.ts';
 import { DuckDb, sqlText } from './duck-db.ts';
 import { EventRows, stagedSelect } from './event-rows.ts';
+import { damaged } from './local-storage.ts';
 import { type Commit, type LakeFile, Manifest, padded } from './manifest.ts';
 import { openStorage } from './open-storage.ts';
 import { TABLES, type TableName } from './schema.ts';
@@ -56,7 +57,7 @@ export class Roller implements AsyncDisposable {
     this.#drafts = parts.drafts;
   }
 
-  /** LAKE_BUSY while another process rolls. Undoes what an earlier one left half done. */
+  /** LAKE_BUSY while another process rolls, LAKE_DAMAGED naming a file in the tables' folders that is not the lake's. Undoes what an earlier one left half done. */
   static async open(config: LakeConfig): Promise<Roller> {
     const folder = join(config.folder, '.rolling');
     await makeDirectory(folder);
@@ -67,6 +68,7 @@ export class Roller implements AsyncDisposable {
       const storage = openStorage(config);
       const manifest = await Manifest.read(storage);
       await undoAbandoned(storage, manifest);
+      await refuseForeign(storage, manifest);
       const db = await DuckDb.open({ memoryMb: config.memoryMb, temporaryFolder: join(folder, 'spilled') });
       return new Roller(config, { storage, manifest, db, lock, drafts });
     } catch (error) {
@@ -202,4 +204,13 @@ async function undoAbandoned(storage: LakeStorage, manifest: Manifest): Promise<
     await storage.remove(abandoned.map(({ key }) => key));
   }
   await manifest.forgetPlan();
+}
+
+/** Whoever lists the folders would take in a file that no commit names. */
+async function refuseForeign(storage: LakeStorage, manifest: Manifest): Promise<void> {
+  const known = new Set(manifest.files.map(({ key }) => key));
+  for (const table of Object.keys(TABLES))
+    for (const { key } of await storage.list(`${table}/`))
+      if (!known.has(key))
+        throw damaged(`${storage.uri}/${key}`, 'it is under the lake, and the manifest does not name it');
 }

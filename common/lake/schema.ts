@@ -51,7 +51,7 @@ const EVENTS: LakeTable = {
 
 /**
  * One row an item shown or sampled of a decision. `slot`: 0 first; −1: not shown. `features`: f32 little-endian, NULL where the
- * decision has none. `scores`: a JSON object of numbers by column name.
+ * decision has none. `scores`: a JSON object of numbers by column name, with `_` for `.`.
  */
 const DECIDED: LakeTable = {
   name: 'decided',

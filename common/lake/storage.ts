@@ -25,4 +25,6 @@ export interface LakeStorage {
   remove(keys: readonly string[]): Promise<void>;
   /** Files of this machine with the objects' bytes, in order; the sizes are checked. LAKE_DAMAGED names one that is not as it was. */
   localPaths(objects: readonly StoredObject[]): Promise<string[]>;
+  /** The same paths; where the bytes are not on this machine, empty files stand for them. */
+  outlines(objects: readonly StoredObject[]): Promise<string[]>;
 }
