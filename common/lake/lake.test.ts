@@ -1,8 +1,8 @@
 import { readdir, rm, stat, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { decoded, eventsOf, lakeHome, roll } from '../../test/support/lakes.ts';
 import { SegmentLog } from '../log/segment-log.ts';
-import { decoded, eventsOf, lakeHome, roll } from './fixtures/lakes.ts';
 import { variedPayloads } from './fixtures/varied-events.ts';
 import { openLake } from './lake.ts';
 import { Roller } from './roller.ts';

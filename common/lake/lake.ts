@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { MillraceError } from '../errors.ts';
 import type { LoggedEvent } from '../log/events.ts';
+import { Athena } from './athena.ts';
 import type { LakeConfig } from './config.ts';
 import { DuckDb, type QueryParameters, sqlText } from './duck-db.ts';
 import type { LakeColumns } from './lake-columns.ts';
@@ -39,27 +40,31 @@ export async function openLake(config: LakeConfig): Promise<Lake> {
     memoryMb: config.memoryMb,
     temporaryFolder: join(config.folder, '.spilled'),
   });
-  return new DuckLake(storage, manifest, db);
+  const athena = config.engine === 'athena' ? new Athena(config.athena) : undefined;
+  return new ManifestLake(storage, manifest, db, athena);
 }
 
-class DuckLake implements Lake {
+class ManifestLake implements Lake {
   readonly firstOffset: number;
   readonly endOffset: number;
   readonly files: readonly LakeFile[];
   readonly #storage: LakeStorage;
   readonly #manifest: Manifest;
   readonly #db: DuckDb;
+  readonly #athena: Athena | undefined;
 
-  constructor(storage: LakeStorage, manifest: Manifest, db: DuckDb) {
+  constructor(storage: LakeStorage, manifest: Manifest, db: DuckDb, athena: Athena | undefined) {
     this.firstOffset = manifest.firstOffset;
     this.endOffset = manifest.endOffset;
     this.files = manifest.files;
     this.#storage = storage;
     this.#manifest = manifest;
     this.#db = db;
+    this.#athena = athena;
   }
 
   async query(sql: string, parameters: QueryParameters = [], signal?: AbortSignal): Promise<LakeColumns> {
+    if (this.#athena !== undefined) return this.#athena.query(sql, parameters, signal);
     const values = [...parameters];
     const answered = this.#db.connected(async (connection) => {
       await this.#makeViews(connection, this.files, (files) => this.#storage.outlines(files));

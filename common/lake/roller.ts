@@ -25,10 +25,11 @@ export interface RollOptions {
   /** Ends the rolling after what is being committed. */
   readonly signal?: AbortSignal;
   /** Called after each commit. */
-  readonly progress?: (commit: Commit) => void;
+  readonly progress?: (commit: Commit) => void | Promise<void>;
 }
 
-const READ_LIMITS: ReadLimits = { recordsMax: 16_384, bytesMax: 4 * 1024 * 1024 };
+/** Little enough at once that whoever shares the thread does not wait for it. */
+const READ_LIMITS: ReadLimits = { recordsMax: 2_048, bytesMax: 1024 * 1024 };
 const ROW_GROUP_ROWS = 122_880;
 
 /**

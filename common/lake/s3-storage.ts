@@ -13,7 +13,7 @@ import {
 } from '@aws-sdk/client-s3';
 import { MillraceError } from '../errors.ts';
 import { makeDirectory } from '../log/durable-files.ts';
-import type { S3Config } from './config.ts';
+import { clientSettings, type S3Config } from './config.ts';
 import { damaged, inTurn, orNone } from './local-storage.ts';
 import type { LakeStorage, StoredObject } from './storage.ts';
 
@@ -31,15 +31,13 @@ export class S3Storage implements LakeStorage {
   readonly #fetched: string;
 
   constructor(config: S3Config, fetched: string) {
-    const { bucket, prefix, region, endpoint, credentials } = config;
+    const { bucket, prefix, endpoint } = config;
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.#fetched = fetched;
     this.uri = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`;
     this.#client = new S3Client({
-      ...(region === undefined ? {} : { region }),
-      ...(endpoint === undefined ? {} : { endpoint }),
-      ...(credentials === undefined ? {} : { credentials: withoutUndefined(credentials) }),
+      ...clientSettings(config),
       forcePathStyle: config.forcePathStyle ?? endpoint !== undefined,
       maxAttempts: ATTEMPTS_MAX,
       requestChecksumCalculation: 'WHEN_REQUIRED',
@@ -173,9 +171,4 @@ export class S3Storage implements LakeStorage {
 
 function isStatus(error: unknown, status: number): boolean {
   return error instanceof S3ServiceException && error.$metadata.httpStatusCode === status;
-}
-
-function withoutUndefined(credentials: NonNullable<S3Config['credentials']>) {
-  const { sessionToken, ...keys } = credentials;
-  return sessionToken === undefined ? keys : { ...keys, sessionToken };
 }

@@ -38,6 +38,22 @@ export const metrics = {
     name: 'millrace_log_cut_bytes_total',
     help: 'Bytes of torn tails cut on recovery.',
   }),
+  lakeLagEvents: new Gauge({
+    name: 'millrace_lake_lag_events',
+    help: 'Events of the log that are not in the lake yet.',
+  }),
+  lakeFilesTotal: new Counter({
+    name: 'millrace_lake_files_total',
+    help: 'Files committed to the lake.',
+  }),
+  lakeBytesTotal: new Counter({
+    name: 'millrace_lake_bytes_total',
+    help: 'Bytes of files committed to the lake.',
+  }),
+  lakeFailuresTotal: new Counter({
+    name: 'millrace_lake_failures_total',
+    help: 'Attempts to roll into the lake that failed and will be made again.',
+  }),
   spooledTotal: new Counter({
     name: 'millrace_spooled_total',
     help: 'Decision records that went to the local spool.',

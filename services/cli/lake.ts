@@ -4,11 +4,16 @@ import { text as textOf } from 'node:stream/consumers';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { ConfigSource } from '../../common/config.ts';
+import { MillraceError } from '../../common/errors.ts';
+import { Athena } from '../../common/lake/athena.ts';
+import { athenaTables } from '../../common/lake/athena-tables.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { openLake } from '../../common/lake/lake.ts';
 import type { LakeColumns } from '../../common/lake/lake-columns.ts';
+import { openStorage } from '../../common/lake/open-storage.ts';
 import { Roller } from '../../common/lake/roller.ts';
 import { TABLES } from '../../common/lake/schema.ts';
+import { checkSql } from '../../common/lake/sql-subset.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { sizeText } from './bytes.ts';
 import { ProgressBars } from './progress-bar.ts';
@@ -34,7 +39,23 @@ export function lakeCommand(): Command {
     .argument('<file>', 'a SQL file, or - for the standard input')
     .option('--json', 'one JSON object a row')
     .action((file: string, { json }: { json?: boolean }) => query(file, json === true));
+  command
+    .command('athena-tables')
+    .description("the statements that make Athena's tables over a lake on S3")
+    .option('--run', 'run them in Athena, as configured')
+    .action(({ run }: { run?: boolean }) => makeAthenaTables(run === true));
   return command;
+}
+
+async function makeAthenaTables(run: boolean): Promise<void> {
+  const config = lakeConfig(new ConfigSource());
+  if (config.s3 === undefined)
+    throw new MillraceError('CONFIG_INVALID', 'configuration: lake.s3: is missing; Athena reads lakes on S3');
+  const athena = new Athena(config.athena);
+  for (const statement of athenaTables(openStorage(config).uri)) {
+    print(`${statement};\n`);
+    if (run) await athena.query(statement);
+  }
 }
 
 async function roll(): Promise<void> {
@@ -100,13 +121,14 @@ async function logEndOffset(home: string): Promise<number | undefined> {
 }
 
 async function query(file: string, json: boolean): Promise<void> {
-  const sql = file === '-' ? await textOf(process.stdin) : await readFile(file, 'utf8');
+  const given = file === '-' ? await textOf(process.stdin) : await readFile(file, 'utf8');
+  const sql = checkSql(given, file === '-' ? 'standard input' : file);
   await using lake = await openLake(lakeConfig(new ConfigSource()));
   const startedAt = performance.now();
   const answer = await lake.query(sql);
   const seconds = ((performance.now() - startedAt) / 1_000).toFixed(2);
   for (const line of json ? jsonLines(answer) : textLines(answer)) print(line);
-  process.stderr.write(`${answer.count} rows in ${seconds} s\n`);
+  process.stderr.write(`${answer.count} rows in ${seconds} s, ${sizeText(answer.bytesScanned)} scanned\n`);
 }
 
 function* jsonLines(answer: LakeColumns): Iterable<string> {

@@ -13,6 +13,7 @@ import type {
   SubscribeRequest,
 } from '../../gen/millrace/logging/v1/logging.ts';
 import { EVENTS_MAX, loggingSchema } from './config.ts';
+import { startRolling } from './rolling.ts';
 import { EventLog } from './stage.ts';
 
 const PAYLOADS = ['decision', 'feedback', 'catalogue', 'user'] as const;
@@ -31,6 +32,7 @@ export async function createLogging({
   metrics.logCutBytesTotal.inc(bytesCut);
   if (bytesCut > 0) log.warn({ bytesCut, recordsCut }, 'a torn tail of the log was cut');
   const events = await EventLog.open(segments, config);
+  const rolling = startRolling(segments, source, log);
   let listener: (serving: boolean) => void = () => {};
   let serving = true;
   const changed = (now: boolean): void => {
@@ -66,7 +68,10 @@ export async function createLogging({
       listener = watcher;
       listener(serving);
     },
-    close: () => segments.close(),
+    close: async () => {
+      await rolling.stop();
+      await segments.close();
+    },
   };
 }
 
