@@ -70,6 +70,7 @@ class ManifestLake implements Lake {
       await this.#makeViews(connection, this.files, (files) => this.#storage.outlines(files));
       const needed = await neededFiles(connection, sql, values, this.files);
       await this.#makeViews(connection, needed, (files) => this.#storage.localPaths(files));
+      signal?.throwIfAborted();
       const result = await connection.stream(sql, values);
       return columnsOfResult(
         result,
