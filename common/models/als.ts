@@ -1,7 +1,7 @@
 import { KernelPool } from '../kernels/kernel-pool.ts';
 import { FactorTable, LeastSquaresRows } from '../kernels/least-squares.ts';
 import { Random } from '../random.ts';
-import type { FitRun, VectorModel } from './candidate-model.ts';
+import type { FitRun, Refinement, VectorModel } from './candidate-model.ts';
 import { type InteractionMatrix, transpose } from './interactions.ts';
 import { vectorModel } from './vector-model.ts';
 
@@ -19,6 +19,12 @@ export interface AlsOptions {
 /** Settings to choose from, the best on MovieLens-1M first. */
 export const alsGrid: readonly AlsOptions[] = [64, 128, 32].flatMap((dim) =>
   [20, 30, 45, 8].map((regularisation) => ({ dim, sweeps: 12, regularisation })),
+);
+
+/** Then smaller penalties for as long as they help, which sparse data does with. */
+export const alsRefinements: readonly Refinement<AlsOptions>[] = [3, 1, 0.3].map(
+  (regularisation) => (_, best) =>
+    best.regularisation < 4 * regularisation ? [{ ...best, regularisation }] : [],
 );
 
 const INITIAL_DEVIATION = 0.1;

@@ -1,13 +1,22 @@
-import { alsGrid, fitAls } from './als.ts';
+import { alsGrid, alsRefinements, fitAls } from './als.ts';
 import { fitBlend } from './blend.ts';
 import { bprGrid, fitBpr } from './bpr-mf.ts';
 import type { CandidateModel, FitRun, Refinement } from './candidate-model.ts';
-import { easeCandidates, easeGrid, fitEase } from './ease.ts';
+import { easeCandidates, easeGrid, easeTrial, fitEase } from './ease.ts';
 import { fitIalsCandidates, ialsGrid, ialsRefinements } from './ials.ts';
 import type { InteractionMatrix } from './interactions.ts';
 import { fitItemToItem, itemToItemGrid, neighbourModel } from './item-to-item.ts';
-import { fitLightGcn, lightGcnGrid } from './light-gcn.ts';
-import { factorVectors, fitNcf, gmfDefaults, mlpDefaults, ncfGrid, neumfDefaults } from './ncf.ts';
+import { fitLightGcn, lightGcnGrid, lightGcnRefinements, lightGcnTrial } from './light-gcn.ts';
+import {
+  factorVectors,
+  fitNcf,
+  gmfDefaults,
+  mlpDefaults,
+  ncfGrid,
+  ncfRefinements,
+  ncfTrial,
+  neumfDefaults,
+} from './ncf.ts';
 import { fitPopularity } from './popularity.ts';
 import { fitSvd, svdGrid } from './svd.ts';
 import { fitTwoTower, twoTowerDefaults } from './two-tower.ts';
@@ -23,6 +32,9 @@ export interface CandidateFamily {
   /** `settings`: one of `grid` or `refinements`, or its trial. */
   fit(matrix: InteractionMatrix, settings: Settings, run: FitRun): Promise<CandidateModel>;
 }
+
+/** How settings of the neural collaborative filters are chosen beyond their grids. */
+const ncfChoice = { refinements: ncfRefinements, trial: ncfTrial };
 
 /** Members of the blend: models that err differently. */
 const BLENDED = ['ease', 'ials', 'lightgcn', 'itemknn'];
@@ -45,26 +57,29 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   }),
   lightgcn: typed({
     grid: lightGcnGrid,
-    trial: (options) => ({ ...options, steps: Math.ceil(options.steps / 4) }),
+    refinements: lightGcnRefinements,
+    trial: lightGcnTrial,
     fit: fitLightGcn,
   }),
   gmf: typed({
     grid: (matrix) => ncfGrid(gmfDefaults, matrix),
+    ...ncfChoice,
     fit: async (matrix, options, run) => factorVectors(await fitNcf(matrix, options, run)),
   }),
-  mlp: typed({ grid: (matrix) => ncfGrid(mlpDefaults, matrix), fit: fitNcf }),
-  neumf: typed({ grid: (matrix) => ncfGrid(neumfDefaults, matrix), fit: fitNcf }),
+  mlp: typed({ grid: (matrix) => ncfGrid(mlpDefaults, matrix), ...ncfChoice, fit: fitNcf }),
+  neumf: typed({ grid: (matrix) => ncfGrid(neumfDefaults, matrix), ...ncfChoice, fit: fitNcf }),
   twotower: typed({
     grid: () => [twoTowerDefaults],
     fit: (matrix, options, run) => fitTwoTower(matrix, options, run),
   }),
   ease: typed({
     grid: () => easeGrid,
+    trial: easeTrial,
     fit: async (matrix, options, { threads }) =>
       easeCandidates(await fitEase(matrix, options, threads), matrix),
   }),
   svd: typed({ grid: svdGrid, fit: fitSvd }),
-  als: typed({ grid: () => alsGrid, fit: fitAls }),
+  als: typed({ grid: () => alsGrid, refinements: alsRefinements, fit: fitAls }),
   ials: typed({ grid: () => ialsGrid, refinements: ialsRefinements, fit: fitIalsCandidates }),
   blend: typed({
     grid: () => [{ members: BLENDED }],

@@ -86,9 +86,12 @@ function topUnmasked(
   for (let entry = offsets[row]; entry < offsets[row + 1]; entry++)
     scores[columns[entry]] = Number.NEGATIVE_INFINITY;
   top.reset(top.rows.length);
+  let { floor } = top;
   for (let item = 0; item < scores.length; item++) {
     const score = scores[item];
-    if (score >= top.floor && score !== Number.NEGATIVE_INFINITY) top.offer(item, score);
+    if (score < floor || score === Number.NEGATIVE_INFINITY) continue;
+    top.offer(item, score);
+    floor = top.floor;
   }
   return top.rows.subarray(0, top.sort());
 }

@@ -65,9 +65,13 @@ const WIDER_DIMS = [128, 256, 512];
 /** Multiplications of the dense part of a fit that are worth a wider model. */
 const WIDER_COST_MAX = 1e12;
 
-/** Then the weight of what was not observed, then twice the width for as long as it helps and is affordable. */
+/**
+ * Then the weight of what was not observed, then the penalty more finely, then twice the width for as long as it helps and is
+ * affordable.
+ */
 export const ialsRefinements: readonly Refinement<IalsOptions>[] = [
   (_, best) => [0.1, 0.5].map((unobservedWeight) => ({ ...best, unobservedWeight })),
+  (_, best) => [0.65, 1.55].map((factor) => ({ ...best, regularisation: factor * best.regularisation })),
   ...WIDER_DIMS.map(
     (dim): Refinement<IalsOptions> =>
       ({ rowCount, columnCount }, best) => {

@@ -7,7 +7,7 @@ import { SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts';
 import { openSession } from '../onnx/session.ts';
 import { type TrainReport, train } from '../onnx/train.ts';
 import { Random } from '../random.ts';
-import type { CandidateModel, FitRun, VectorModel } from './candidate-model.ts';
+import type { CandidateModel, FitRun, Refinement, VectorModel } from './candidate-model.ts';
 import { SCORES_OUTPUT } from './catalogue-scorer.ts';
 import { entryRows, type InteractionMatrix } from './interactions.ts';
 import { NcfNetwork } from './ncf-network.ts';
@@ -33,7 +33,7 @@ export interface NcfOptions {
   readonly epochs: number;
   /** Pairs of a step at most; so many fewer, down to `BATCH_MIN`, that an epoch has `STEPS` of them. */
   readonly batchSize: number;
-  /** Of Adam, falling to 0 along a half cosine. */
+  /** Of Adam at `batchSize`, with the root of the batch's share where it is smaller; falls to 0 along a half cosine. */
   readonly learningRate: number;
   /**
    * λ of λ / 2 · (‖user‖² + ‖item‖²) a pair, about: a step adds λ / min(users, batch) times what it touches to the gradient of
@@ -41,7 +41,7 @@ export interface NcfOptions {
    */
   readonly regularisation: number;
   /** Trains the factorised part alone first, from where both go on, as the paper does for NeuMF. */
-  readonly pretraining?: { readonly epochs: number; readonly learningRate: number };
+  readonly pretraining?: Stage;
   /** Epochs between two measurements of the held-out merit. */
   readonly measureEvery: number;
   /** Written to the exported model. */
@@ -89,22 +89,53 @@ export const neumfDefaults: NcfOptions = {
   learningRate: 0.001,
 };
 
-/** Pairs of a fit, about, at most. */
+/** Pairs of a fit, about, at most, and so many that any data may take. */
 const PAIRS_MAX = 36_000_000;
+const PAIRS_FREE = 12_000_000;
 const EPOCHS_MIN = 6;
+/** Times the epochs asked for that small data takes. */
+const EPOCHS_FACTOR = 3;
 
-/** `options`, with fewer epochs where the data is large. */
+/** Shares of the penalty that are worth trying: sparse data bears less. */
+const PENALTIES = [1, 1 / 3, 1 / 9];
+
+/** `options` with so many epochs as the size of the data allows, and smaller penalties. */
 export function ncfGrid(options: NcfOptions, { columns }: InteractionMatrix): NcfOptions[] {
-  const epochs = Math.floor(PAIRS_MAX / Math.max(1, columns.length * (1 + options.negatives)));
-  const most = (asked: number) => Math.min(asked, Math.max(EPOCHS_MIN, epochs));
-  const { pretraining } = options;
-  return [
-    {
-      ...options,
-      epochs: most(options.epochs),
-      ...(pretraining && { pretraining: { ...pretraining, epochs: most(pretraining.epochs) } }),
-    },
-  ];
+  const pairs = Math.max(1, columns.length * (1 + options.negatives));
+  const epochsOf = (asked: number) =>
+    Math.max(
+      Math.min(asked, Math.max(EPOCHS_MIN, Math.floor(PAIRS_MAX / pairs))),
+      Math.min(asked * EPOCHS_FACTOR, Math.floor(PAIRS_FREE / pairs)),
+    );
+  const sized = ofStages(options, (stage) => ({ ...stage, epochs: epochsOf(stage.epochs) }));
+  return PENALTIES.map((share) => ({ ...sized, regularisation: share * options.regularisation }));
+}
+
+/** Then a slower descent. */
+export const ncfRefinements: readonly Refinement<NcfOptions>[] = [
+  (_, best) => [ofStages(best, (stage) => ({ ...stage, learningRate: stage.learningRate / 3 }))],
+];
+
+/** Fewer epochs, and the factorised part alone where it is trained first. */
+export function ncfTrial(options: NcfOptions): NcfOptions {
+  const { pretraining, ...rest } = options;
+  const tried = pretraining === undefined ? rest : { ...rest, ...pretraining, deepFactors: 0, hidden: [] };
+  return { ...tried, epochs: Math.ceil(tried.epochs / 3) };
+}
+
+interface Stage {
+  readonly epochs: number;
+  readonly learningRate: number;
+}
+
+/** `options` with `change` done to its training and its pretraining. */
+function ofStages(options: NcfOptions, change: (stage: Stage) => Stage): NcfOptions {
+  const { pretraining, epochs, learningRate } = options;
+  return {
+    ...options,
+    ...change({ epochs, learningRate }),
+    ...(pretraining && { pretraining: change(pretraining) }),
+  };
 }
 
 const BATCH_MIN = 256;
@@ -122,18 +153,19 @@ export async function fitNcf(matrix: InteractionMatrix, options: NcfOptions, run
   const wanted = (matrix.columns.length * (1 + options.negatives)) / STEPS;
   const batchSize = Math.min(options.batchSize, Math.max(BATCH_MIN, Math.round(wanted)));
   const scorer = await catalogueScorer(network, itemCount, run.threads);
-  const minimise = (logits: Value, stage: { readonly epochs: number; readonly learningRate: number }) => {
+  const minimise = (logits: Value, { epochs, learningRate }: Stage) => {
     const loss = binaryCrossEntropy(logits, labels);
     const needed = neededBy(network.graph, [loss]);
     const parameters = network.graph.parameters.filter((parameter) => needed.has(parameter));
     return train(loss, parameters, () => pairs.columns(network, labels), {
-      ...stage,
+      epochs,
+      learningRate: learningRate * Math.sqrt(batchSize / options.batchSize),
       batchSize,
       l2: options.regularisation / Math.min(userCount, batchSize),
       seed: run.seed,
       threads: run.threads,
       schedule: 'cosine',
-      onProgress: ({ epoch }) => run.onProgress?.(epoch, stage.epochs),
+      onProgress: ({ epoch }) => run.onProgress?.(epoch, epochs),
       ...(run.heldOut && {
         validation: {
           merit: () => run.heldOut!.merit(scorer),

@@ -56,10 +56,12 @@ export class SparseRows {
   addPenalties(penalties: Penalties): void {
     const { l1 = 0, l2 = 0 } = penalties;
     if (l1 === 0 && l2 === 0) return;
+    const [table, sums, width] = [this.table, this.#sums, this.width];
     for (let slot = 0; slot < this.#count; slot++) {
-      let at = this.#touched[slot] * this.width;
-      const end = (slot + 1) * this.width;
-      for (let i = slot * this.width; i < end; i++) this.#sums[i] += penalty(this.table[at++], l1, l2);
+      const at = this.#touched[slot] * width;
+      const to = slot * width;
+      if (l1 === 0) for (let i = 0; i < width; i++) sums[to + i] += l2 * table[at + i];
+      else for (let i = 0; i < width; i++) sums[to + i] += penalty(table[at + i], l1, l2);
     }
   }
 

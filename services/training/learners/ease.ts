@@ -1,4 +1,10 @@
-import { type EaseOptions, easeGrid, easeNeighbours, fitEase } from '../../../common/models/ease.ts';
+import {
+  type EaseOptions,
+  easeGrid,
+  easeNeighbours,
+  easeTrial,
+  fitEase,
+} from '../../../common/models/ease.ts';
 import type { ItemToItemModel } from '../../../common/models/item-to-item.ts';
 import { noRecency, type RecencyOptions } from '../../../common/models/recency.ts';
 import { recenciesFrom } from '../trials.ts';
@@ -19,7 +25,8 @@ export const easeLearner = learner<EaseSettings>({
     const recencies = trials.ordered ? recenciesFrom(recency) : [noRecency];
     const options: (EaseSettings & { model: ItemToItemModel })[] = [];
     for (const fit of easeGrid) {
-      const model = easeNeighbours(await fitEase(trials.matrix, fit, config.threads), neighbours);
+      const fitted = await fitEase(trials.matrix, easeTrial(fit), config.threads);
+      const model = easeNeighbours(fitted, neighbours);
       for (const faded of recencies) options.push({ fit, recency: faded, model: withRecency(model, faded) });
     }
     const { model: _, ...best } = await trials.best(options, ({ model }) => neighbourScore(model));
