@@ -123,9 +123,12 @@ export interface Chosen {
   readonly merits: readonly number[];
 }
 
+/** Part of the best merit by which a trial must be better: less says little about whole fits. */
+const TRIAL_MARGIN = 0.01;
+
 /**
- * Fits every setting of grid and refinements, by its trial where the family has one, and keeps the best by `run.heldOut`; the
- * default, where nothing is held out.
+ * Fits every setting of grid and refinements, by its trial where the family has one, and keeps the best by `run.heldOut`, of
+ * trials alike the first; the default, where nothing is held out.
  */
 export async function chooseAndFit(
   family: CandidateFamily,
@@ -138,6 +141,7 @@ export async function chooseAndFit(
     return { model: await family.fit(matrix, grid[0], run), settings: grid[0], merits: [] };
   }
   const { trial } = family;
+  const margin = trial === undefined ? 0 : TRIAL_MARGIN;
   const { onProgress, ...quiet } = run;
   const merits: number[] = [];
   let bestMerit = Number.NEGATIVE_INFINITY;
@@ -149,7 +153,7 @@ export async function chooseAndFit(
         : family.fit(matrix, trial(settings), quiet));
       const merit = await heldOut.merit(model);
       merits.push(merit);
-      if (best === undefined || merit > bestMerit) {
+      if (best === undefined || merit > bestMerit + margin * Math.abs(bestMerit)) {
         bestMerit = merit;
         best = { model, settings };
       }

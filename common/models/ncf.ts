@@ -89,11 +89,14 @@ export const neumfDefaults: NcfOptions = {
   learningRate: 0.001,
 };
 
+const BATCH_MIN = 256;
+const STEPS = 300;
+
 /** Pairs of a fit, about, at most, and so many that any data may take. */
 const PAIRS_MAX = 36_000_000;
 const PAIRS_FREE = 12_000_000;
 const EPOCHS_MIN = 6;
-/** Times the epochs asked for that small data takes. */
+/** Times the epochs asked for that small data takes, and more where they have fewer steps than `STEPS`. */
 const EPOCHS_FACTOR = 3;
 
 /** Shares of the penalty that are worth trying: sparse data bears less. */
@@ -102,13 +105,18 @@ const PENALTIES = [1, 1 / 3, 1 / 9];
 /** `options` with so many epochs as the size of the data allows, and smaller penalties. */
 export function ncfGrid(options: NcfOptions, { columns }: InteractionMatrix): NcfOptions[] {
   const pairs = Math.max(1, columns.length * (1 + options.negatives));
+  const shortness = Math.max(1, Math.round((STEPS * BATCH_MIN) / pairs));
   const epochsOf = (asked: number) =>
     Math.max(
       Math.min(asked, Math.max(EPOCHS_MIN, Math.floor(PAIRS_MAX / pairs))),
-      Math.min(asked * EPOCHS_FACTOR, Math.floor(PAIRS_FREE / pairs)),
+      Math.min(asked * EPOCHS_FACTOR * shortness, Math.floor(PAIRS_FREE / pairs)),
     );
   const sized = ofStages(options, (stage) => ({ ...stage, epochs: epochsOf(stage.epochs) }));
-  return PENALTIES.map((share) => ({ ...sized, regularisation: share * options.regularisation }));
+  return PENALTIES.map((share) => ({
+    ...sized,
+    regularisation: share * options.regularisation,
+    measureEvery: shortness * options.measureEvery,
+  }));
 }
 
 /** Then a slower descent. */
@@ -137,9 +145,6 @@ function ofStages(options: NcfOptions, change: (stage: Stage) => Stage): NcfOpti
     ...(pretraining && { pretraining: change(pretraining) }),
   };
 }
-
-const BATCH_MIN = 256;
-const STEPS = 300;
 
 /** Logits that the deep part's first layer computes at a time, at most. */
 const CHUNK_UNITS = 1 << 22;
