@@ -3,7 +3,7 @@ import type { UserLimits } from '../../common/users/user-record.ts';
 import type { RecordedEvent } from '../../gen/millrace/logging/v1/logging.ts';
 import { FeatureFold } from './stage.ts';
 
-const BATCH_EVENTS = 10_000;
+const BATCH_EVENTS = 1_000;
 
 /** Folds events that begin at offset 0, those before `untilOffset`. `progress` is told the offset reached. */
 export async function backfilled(
