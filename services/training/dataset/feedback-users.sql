@@ -1,6 +1,6 @@
--- Users with feedback before an offset, by their first.
+-- Users with feedback before an offset, by their ids.
 SELECT user_id
 FROM events
 WHERE action NOT IN ('decision', 'catalogue', 'user') AND "offset" < ?
 GROUP BY user_id
-ORDER BY min("offset")
+ORDER BY user_id

@@ -1,5 +1,5 @@
 -- Feedback before an offset (three times the same parameter), in any order. user_code and item_code number the users and items by
--- their first feedback, from 0, as feedback-users.sql and feedback-items.sql list them; -1: no item. Actions are numbers of
+-- their ids, from 0, as feedback-users.sql and feedback-items.sql list them; -1: no item. Actions are numbers of
 -- millrace.type.v1.Action.
 SELECT
   f."offset" AS row_offset,
@@ -25,13 +25,13 @@ SELECT
   f.time_ms AS row_time_ms
 FROM events f
 LEFT JOIN (
-  SELECT user_id, CAST(row_number() OVER (ORDER BY min("offset")) - 1 AS INTEGER) AS code
+  SELECT user_id, CAST(row_number() OVER (ORDER BY user_id) - 1 AS INTEGER) AS code
   FROM events
   WHERE action NOT IN ('decision', 'catalogue', 'user') AND "offset" < ?
   GROUP BY user_id
 ) u ON f.user_id = u.user_id
 LEFT JOIN (
-  SELECT item_id, CAST(row_number() OVER (ORDER BY min("offset")) - 1 AS INTEGER) AS code
+  SELECT item_id, CAST(row_number() OVER (ORDER BY item_id) - 1 AS INTEGER) AS code
   FROM events
   WHERE action NOT IN ('decision', 'catalogue', 'user') AND item_id IS NOT NULL AND "offset" < ?
   GROUP BY item_id
