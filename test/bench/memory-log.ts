@@ -2,9 +2,12 @@ import { existsSync } from 'node:fs';
 import { rename, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { CatalogueFold } from '../../common/catalogue/fold.ts';
+import { batchName, changeEvents, upsertChanges } from '../../common/catalogue/writer.ts';
 import { encodeEvent } from '../../common/log/events.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { Random } from '../../common/random.ts';
+import { Item } from '../../gen/millrace/features/v1/features.ts';
 import type { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 
@@ -31,17 +34,18 @@ const FOLLOWING: readonly (readonly [Action, number])[] = [
 ];
 
 /**
- * A MILLRACE_HOME whose log has `count` feedback events of 50,000 users and 20,000 items over 30 days: lists of ten impressions and
+ * A MILLRACE_HOME whose log has a catalogue and then `count` feedback events of 50,000 users and 20,000 items over 30 days: lists of ten impressions and
  * what follows them, nine actions, popularity by a power law, event ids of 36 characters and request ids of 32. Made once
  * for a count and a seed, and kept in the temporary folder.
  */
 export async function memoryHome(count: number, seed: number): Promise<string> {
-  const home = join(tmpdir(), `millrace-bench-memory-${count}-${seed}`);
+  const home = join(tmpdir(), `millrace-bench-memory-items-${count}-${seed}`);
   if (existsSync(home)) return home;
   const draft = `${home}.draft`;
   await rm(draft, { recursive: true, force: true });
   {
     await using log = await SegmentLog.open(join(draft, 'log'));
+    await log.append([...itemEvents()].map(encodeEvent));
     let batch: Uint8Array[] = [];
     for (const event of feedbackEvents(count, seed)) {
       batch.push(encodeEvent(event));
@@ -53,6 +57,21 @@ export async function memoryHome(count: number, seed: number): Promise<string> {
   }
   await rename(draft, home);
   return home;
+}
+
+/** The items, before anything is done with them. */
+function* itemEvents(): Iterable<Event> {
+  const known = new CatalogueFold();
+  for (let from = 0; from < MEMORY_ITEMS; from += APPENDED_AT_ONCE) {
+    const count = Math.min(APPENDED_AT_ONCE, MEMORY_ITEMS - from);
+    const items = Array.from({ length: count }, (_, i) => Item.fromPartial({ id: `item-${from + i}` }));
+    const changes = upsertChanges(known.catalogue, items);
+    const batch = batchName(changes, known.catalogue.lineage || 'memory', 'bench');
+    for (const event of changeEvents(changes, batch, START_MS)) {
+      known.apply(event);
+      yield event;
+    }
+  }
 }
 
 function* feedbackEvents(count: number, seed: number): Iterable<Event> {

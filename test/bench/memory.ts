@@ -1,12 +1,13 @@
 import { type Bench, oneOf, parsed, wholeNumber } from './bench.ts';
 import { lakePart } from './memory-lake.ts';
 import { memoryHome } from './memory-log.ts';
+import { matrixPart } from './memory-matrix.ts';
 import { eachInItsProcess, measured } from './report.ts';
 
 /** Figures of one part, over a home that `memoryHome` made. */
 type Part = (home: string, events: number) => Promise<Readonly<Record<string, unknown>>>;
 
-const PARTS: Readonly<Record<string, Part>> = { lake: lakePart };
+const PARTS: Readonly<Record<string, Part>> = { lake: lakePart, matrix: matrixPart };
 const NAMES = Object.keys(PARTS);
 
 export const memoryBench: Bench = {
