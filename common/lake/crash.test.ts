@@ -42,7 +42,7 @@ describe.each(['local', 's3'] as const)('on %s', (where) => {
       expect(await roll(log, place.config)).toBe(payloads.length);
       expect(await eventsOf(place.config)).toEqual(decoded(payloads));
       await using lake = await openLake(place.config);
-      const listed = await openStorage(place.config).list('events/');
+      const listed = await (await openStorage(place.config)).list('events/');
       const committed = lake.files.filter(({ key }) => key.startsWith('events/'));
       expect(listed.map(({ key }) => key)).toEqual(committed.map(({ key }) => key).sort());
     },

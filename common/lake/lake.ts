@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { DuckDBConnection } from '@duckdb/node-api';
 import type { MillraceError } from '../errors.ts';
 import type { LoggedEvent } from '../log/events.ts';
-import { Athena } from './athena.ts';
+import type { Athena } from './athena.ts';
 import type { LakeConfig } from './config.ts';
 import { DuckDb, type QueryParameters, sqlText } from './duck-db.ts';
 import type { LakeColumns } from './lake-columns.ts';
@@ -34,14 +34,18 @@ export interface Lake extends AsyncDisposable {
 
 /** Opens the lake of a configuration; see `lakeConfig`. An absent one is empty. */
 export async function openLake(config: LakeConfig): Promise<Lake> {
-  const storage = openStorage(config);
+  const storage = await openStorage(config);
   const manifest = await Manifest.read(storage);
   const db = await DuckDb.open({
     memoryMb: config.memoryMb,
     temporaryFolder: join(config.folder, '.spilled'),
   });
-  const athena = config.engine === 'athena' ? new Athena(config.athena) : undefined;
+  const athena = config.engine === 'athena' ? await openAthena(config) : undefined;
   return new ManifestLake(storage, manifest, db, athena);
+}
+
+async function openAthena({ athena }: LakeConfig): Promise<Athena> {
+  return new (await import('./athena.ts')).Athena(athena);
 }
 
 class ManifestLake implements Lake {

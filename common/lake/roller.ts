@@ -66,7 +66,7 @@ export class Roller implements AsyncDisposable {
     try {
       const drafts = join(folder, 'drafts');
       await rm(drafts, { recursive: true, force: true });
-      const storage = openStorage(config);
+      const storage = await openStorage(config);
       const manifest = await Manifest.read(storage);
       await undoAbandoned(storage, manifest);
       await refuseForeign(storage, manifest);

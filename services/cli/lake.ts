@@ -5,7 +5,6 @@ import { Command } from 'commander';
 import pc from 'picocolors';
 import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
-import { Athena } from '../../common/lake/athena.ts';
 import { athenaTables } from '../../common/lake/athena-tables.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { openLake } from '../../common/lake/lake.ts';
@@ -51,8 +50,9 @@ async function makeAthenaTables(run: boolean): Promise<void> {
   const config = lakeConfig(new ConfigSource());
   if (config.s3 === undefined)
     throw new MillraceError('CONFIG_INVALID', 'configuration: lake.s3: is missing; Athena reads lakes on S3');
+  const { Athena } = await import('../../common/lake/athena.ts');
   const athena = new Athena(config.athena);
-  for (const statement of athenaTables(openStorage(config).uri)) {
+  for (const statement of athenaTables((await openStorage(config)).uri)) {
     print(`${statement};\n`);
     if (run) await athena.query(statement);
   }

@@ -3,7 +3,7 @@ import type { ConfigSource } from '../../common/config.ts';
 import { type LakeConfig, lakeConfig } from '../../common/lake/config.ts';
 import { type Commit, Manifest } from '../../common/lake/manifest.ts';
 import { openStorage } from '../../common/lake/open-storage.ts';
-import { type RolledLog, Roller } from '../../common/lake/roller.ts';
+import type { RolledLog } from '../../common/lake/roller.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
 
@@ -66,7 +66,7 @@ async function keepRolling(
     try {
       end = known
         ? await roll(records, config, committed, signal)
-        : (await Manifest.read(openStorage(config))).endOffset;
+        : (await Manifest.read(await openStorage(config))).endOffset;
       if (known) behindSinceMs = undefined;
       known = true;
       retryMs = RETRY_MS;
@@ -85,6 +85,7 @@ async function roll(
   committed: (untilOffset: number) => Promise<void>,
   signal: AbortSignal,
 ): Promise<number> {
+  const { Roller } = await import('../../common/lake/roller.ts');
   await using roller = await Roller.open(config);
   const counted = async ({ files, untilOffset }: Commit): Promise<void> => {
     metrics.lakeFilesTotal.inc(files.length);
