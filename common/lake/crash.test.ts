@@ -48,6 +48,23 @@ describe.each(['local', 's3'] as const)('on %s', (where) => {
     },
     TIMEOUT_MS,
   );
+
+  test('what was placed and not committed is undone, also where the next commits have other ranges', async () => {
+    await using place = await lakeHome(where, { MILLRACE__LAKE__COMMIT__EVENTS_MAX: '400' });
+    const payloads = variedPayloads(1_000, SEED);
+    await using log = await SegmentLog.open(join(place.home, 'log'));
+    await log.append(payloads);
+    await roll(log, place.config);
+    const storage = await openStorage(place.config);
+    const last = (await storage.list('manifest/commits/')).at(-1)?.key as string;
+    await storage.put('manifest/plan.json', (await storage.read(last)) as Uint8Array);
+    await storage.remove([last]);
+    await roll(log, { ...place.config, commit: { ...place.config.commit, eventsMax: 90 } });
+    expect(await eventsOf(place.config)).toEqual(decoded(payloads));
+    await using lake = await openLake(place.config);
+    const listed = [...(await storage.list('events/')), ...(await storage.list('decided/'))];
+    expect(listed.map(({ key }) => key).sort()).toEqual(lake.files.map(({ key }) => key).sort());
+  });
 });
 
 test('while S3 is away nothing is lost, and when it is back rolling goes on', async () => {
