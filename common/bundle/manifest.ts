@@ -15,6 +15,8 @@ export const Part = {
   fallback: 'fallback',
   /** The first-stage ranker, ONNX, with the feature-schema hash in its metadata. */
   ranker: 'ranker',
+  /** What the encodings of the ranker's features learnt (common/features/encoder-part.ts); absent where none learns. */
+  encoders: 'encoders',
 } as const;
 export type Part = (typeof Part)[keyof typeof Part] | LearntPart | `${LearntPart}-index`;
 
@@ -32,7 +34,7 @@ export const manifestSchema = z.object({
   parent: z.string(),
   /** The bundle trained alike but without the held-out events, on which `metrics` were measured; empty: none. */
   holdout: z.string(),
-  /** Hash of the names, versions and encodings of the ranker's features, in order. */
+  /** The hash of the schema of the ranker's features. */
   featureSchemaHash: z.string(),
   /** Identifies the numbering of items; ordinals of different lineages must not be mixed. */
   lineage: z.string(),

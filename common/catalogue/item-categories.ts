@@ -39,6 +39,16 @@ export class ItemCategories {
     return this.#pool[this.#start[ordinal] + index];
   }
 
+  /** A number a category: its weight, 0 where it has none. */
+  weights(weights: ReadonlyMap<string, number>): Float64Array {
+    const numbers = new Float64Array(this.count);
+    for (const [category, weight] of weights) {
+      const number = this.#numbers.get(category);
+      if (number !== undefined) numbers[number] = weight;
+    }
+    return numbers;
+  }
+
   #numberOf(category: string): number {
     let number = this.#numbers.get(category);
     if (number === undefined) {

@@ -1,59 +1,101 @@
 import type { Item } from '../../gen/millrace/features/v1/features.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { ItemCategories } from '../catalogue/item-categories.ts';
+import { numberOf } from './attribute-values.ts';
+import { FAILED, type Failed, type Words } from './readers.ts';
 
-const YEAR_ATTRIBUTES = ['year', 'release_year'];
+/** Words of an item that its column holds, at most. */
+const WORDS_MAX = 255;
+
+/** A number an item, by ordinal. */
+class ItemNumbers {
+  #values = new Float64Array(0);
+  /** Ordinals whose value is not a number. */
+  readonly failed = new Set<number>();
+
+  /** NaN: missing or failed. */
+  at(ordinal: number): number {
+    return ordinal < this.#values.length ? this.#values[ordinal] : Number.NaN;
+  }
+
+  set(ordinal: number, value: number | Failed): void {
+    if (ordinal >= this.#values.length) {
+      const larger = new Float64Array(Math.max(ordinal + 1, this.#values.length * 2, 1024)).fill(Number.NaN);
+      larger.set(this.#values);
+      this.#values = larger;
+    }
+    this.#values[ordinal] = value === FAILED ? Number.NaN : value;
+    if (value === FAILED) this.failed.add(ordinal);
+    else if (this.failed.size > 0) this.failed.delete(ordinal);
+  }
+}
+
+type Listener = (ordinal: number, item: Item | undefined) => void;
 
 /** What features know of items: typed columns by ordinal that follow the catalogue. */
 export class ItemColumns {
-  readonly categories = new ItemCategories();
-  #year = new Float32Array(0);
-  #availableFromMs = new Float64Array(0);
+  readonly categories: ItemCategories;
+  /** Of release, from the attribute `year` or `release_year`. */
+  readonly years: ItemNumbers;
+  /** Start of availability, milliseconds since the Unix epoch. */
+  readonly availableFromMs: ItemNumbers;
+  readonly #catalogue: Catalogue;
+  readonly #listeners = new Set<Listener>();
+  readonly #numbers = new Map<string, ItemNumbers>();
+  readonly #words = new Map<string, ItemCategories>();
   readonly #stop: () => void;
 
   constructor(catalogue: Catalogue) {
-    for (let ordinal = 0; ordinal < catalogue.size; ordinal++) this.#set(ordinal, catalogue.item(ordinal));
-    this.#stop = catalogue.onChange((ordinal) => this.#set(ordinal, catalogue.item(ordinal)));
+    this.#catalogue = catalogue;
+    this.#stop = catalogue.onChange((ordinal) => {
+      const item = catalogue.item(ordinal);
+      for (const listener of this.#listeners) listener(ordinal, item);
+    });
+    this.categories = this.words('categories', ({ categories }) => categories);
+    this.years = this.numbers('year', yearOf);
+    this.availableFromMs = this.numbers('available_from_ms', (item) => item.availableFromMs || Number.NaN);
   }
 
-  /** Year of release from the attribute `year` or `release_year`; NaN: missing. */
-  year(ordinal: number): number {
-    return ordinal < this.#year.length ? this.#year[ordinal] : Number.NaN;
+  /** The column of that name, made with `read` where there is none yet. */
+  numbers(name: string, read: (item: Item) => number | Failed): ItemNumbers {
+    const known = this.#numbers.get(name);
+    if (known !== undefined) return known;
+    const column = new ItemNumbers();
+    this.#numbers.set(name, column);
+    this.follow((ordinal, item) => column.set(ordinal, item === undefined ? Number.NaN : read(item)));
+    return column;
   }
 
-  /** Start of availability, milliseconds since the Unix epoch; NaN: missing. */
-  availableFromMs(ordinal: number): number {
-    return ordinal < this.#availableFromMs.length ? this.#availableFromMs[ordinal] : Number.NaN;
+  /** The words of that name, numbered, made with `read` where there are none yet; of an item's different ones the first 255. */
+  words(name: string, read: (item: Item) => Words): ItemCategories {
+    const known = this.#words.get(name);
+    if (known !== undefined) return known;
+    const column = new ItemCategories();
+    this.#words.set(name, column);
+    this.follow((ordinal, item) => {
+      const words = item === undefined ? [] : read(item);
+      const kept = words === FAILED ? [] : words.length > WORDS_MAX ? words.slice(0, WORDS_MAX) : words;
+      column.set(ordinal, kept);
+    });
+    return column;
+  }
+
+  /** Calls `listener` with every item now and with each that changes, undefined where it is deleted, until the function returned is called. */
+  follow(listener: Listener): () => void {
+    for (let ordinal = 0; ordinal < this.#catalogue.size; ordinal++)
+      listener(ordinal, this.#catalogue.item(ordinal));
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
   }
 
   /** No longer follows the catalogue. */
   close(): void {
     this.#stop();
   }
-
-  #set(ordinal: number, item: Item | undefined): void {
-    if (ordinal >= this.#year.length) this.#grow(ordinal + 1);
-    this.categories.set(ordinal, item?.categories ?? []);
-    this.#year[ordinal] = item === undefined ? Number.NaN : yearOf(item);
-    this.#availableFromMs[ordinal] = item?.availableFromMs || Number.NaN;
-  }
-
-  #grow(size: number): void {
-    const length = Math.max(size, this.#year.length * 2, 1024);
-    const year = new Float32Array(length).fill(Number.NaN);
-    const from = new Float64Array(length).fill(Number.NaN);
-    year.set(this.#year);
-    from.set(this.#availableFromMs);
-    this.#year = year;
-    this.#availableFromMs = from;
-  }
 }
 
-function yearOf({ attributes }: Item): number {
-  for (const name of YEAR_ATTRIBUTES) {
-    const value = attributes[name];
-    const year = value?.number ?? Number(value?.text || Number.NaN);
-    if (year > 0 && year < 10_000) return year;
-  }
-  return Number.NaN;
+/** The year of release; NaN where the attribute is absent or names none, as `unknown`. */
+export function yearOf({ attributes }: Item): number {
+  const year = numberOf(attributes, ['year', 'release_year']);
+  return year !== FAILED && year > 0 && year < 10_000 ? year : Number.NaN;
 }

@@ -45,7 +45,7 @@ function sum(action: Action, description: string): UserAggregate {
 }
 
 /** Every number that is kept of a user. The order is that of `UserState.aggregate`: new ones go to the end. */
-const USER_AGGREGATES = {
+export const USER_AGGREGATES = {
   impression: count(Action.ACTION_IMPRESSION, 'items shown'),
   view: count(Action.ACTION_VIEW, 'items opened'),
   click: count(Action.ACTION_CLICK, 'clicks'),

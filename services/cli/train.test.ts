@@ -7,8 +7,8 @@ import { type Manifest, Part } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { u32Of } from '../../common/columns.ts';
 import { ConfigSource } from '../../common/config.ts';
-import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
+import { schemaOfBundle } from '../../common/features/schema.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { Roller } from '../../common/lake/roller.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
@@ -107,6 +107,39 @@ describe('trainAndPublish', () => {
   );
 
   it(
+    'fits the encodings of the features that are chosen, serves by them, and takes over the champion’s where told to',
+    async () => {
+      const declared = { name: 'item.title', entity: 'item', attribute: 'categories', type: 'set' };
+      const own = { ...declared, encoding: { kind: 'multi-hot', max: 3 }, owner: 'test' };
+      const config = new ConfigSource({
+        MILLRACE_HOME: home,
+        MILLRACE__FEATURES__DECLARED: JSON.stringify([own]),
+      });
+      const ranker = { model: 'linear', features: ['all'] };
+      const settings = { candidates: ['item_to_item'], ranker };
+      const trained = async (more: object): Promise<Manifest> =>
+        trainAndPublish(
+          { ...environment, config },
+          trainSchema.parse({ ...settings, ranker: { ...ranker, ...more } }),
+          () => {},
+          'champion',
+        );
+      const first = await trained({});
+      const bundle = await store.open(first.version);
+      const schema = await schemaOfBundle(bundle);
+      expect(schema.hash).toBe(first.featureSchemaHash);
+      expect(schema.columns).toContain('item.title=other');
+      expect(schema.encoders.size).toBeGreaterThan(5);
+      expect(schema.encoders.get('item.text')?.words.length).toBeGreaterThan(0);
+      const again = await trained({ encoders: 'champion' });
+      expect(again.featureSchemaHash).toBe(first.featureSchemaHash);
+      expect(again.settings.ranker.stability).toMatchObject({ teacher: first.version });
+      await rm(join(home, 'bundles', 'live.json'));
+    },
+    TIMEOUT_MS,
+  );
+
+  it(
     'publishes a whole bundle, makes it champion, and learns the same parts from the same log',
     async () => {
       const first = await train();
@@ -129,7 +162,8 @@ describe('trainAndPublish', () => {
     async () => {
       const config = trainSchema.parse({ candidates: learntSources });
       const manifest = await trainAndPublish(environment, config, () => {}, 'none');
-      expect(schemaOfBundle(manifest).sources).toEqual([...learntSources, 'bm25', 'popularity']);
+      const bundle = await new BundleStore(join(home, 'bundles')).open(manifest.version);
+      expect((await schemaOfBundle(bundle)).sources).toEqual([...learntSources, 'bm25', 'popularity']);
       for (const source of learntSources) {
         const { 'ndcg@10': ndcg } = manifest.metrics[source.replaceAll('_', '-')];
         expect(ndcg, source).toBeGreaterThan(manifest.metrics.popularity['ndcg@10']);
@@ -216,7 +250,9 @@ describe('trainAndPublish', () => {
 });
 
 async function expectWhole(manifest: Manifest): Promise<void> {
-  expect(Object.keys(manifest.parts).sort()).toEqual([...Object.values(Part), 'ials', 'item-to-item'].sort());
+  expect(Object.keys(manifest.parts).sort()).toEqual(
+    [...Object.values(Part).filter((part) => part !== Part.encoders), 'ials', 'item-to-item'].sort(),
+  );
   expect(Object.keys(manifest.metrics)).toEqual([
     'popularity',
     'ials',
@@ -234,7 +270,7 @@ async function expectWhole(manifest: Manifest): Promise<void> {
     USERS * (PER_USER - 1),
   );
   expect(new Set(u32Of(await bundle.read(Part.fallback))).size).toBe(ITEMS);
-  const schema = schemaOfBundle(manifest);
+  const schema = await schemaOfBundle(bundle);
   await using scorer = await Scorer.open(await bundle.read(Part.ranker), {
     width: schema.width,
     featureSchemaHash: schema.hash,

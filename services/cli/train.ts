@@ -9,6 +9,7 @@ import { ConfigSource } from '../../common/config.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { type Environment, SECTIONS } from '../../common/service.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
+import { featuresSchema } from '../features/config.ts';
 import { openChampion } from '../training/champion.ts';
 import { RANKERS, type SplitConfig, splitNamed, type TrainConfig, trainSchema } from '../training/config.ts';
 import { openTrainingSource } from '../training/dataset/source.ts';
@@ -154,6 +155,7 @@ async function learn(
     data,
     ...(examples === 'impressions' && { impressions: await events.readImpressions(data, windowMs) }),
     config,
+    declared: source.config.section('features', featuresSchema).declared,
     limits: configuredLimits(target),
     store: new BundleStore(join(target.config.home, 'bundles')),
     champion: await openChampion(new BundleStore(join(source.config.home, 'bundles'))),

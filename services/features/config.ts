@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { declaredFeatureSchema } from '../../common/features/declared.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 
 /** Users of one UpsertUsers, ids of one Resolve. */
@@ -43,6 +44,8 @@ export const featuresSchema = z.strictObject({
     .int()
     .positive()
     .default(128 * 1024 * 1024),
+  /** Features over attributes, beside the built-in ones; `train.ranker.features` chooses among both. */
+  declared: z.array(declaredFeatureSchema).max(1_000).default([]),
 });
 export type FeaturesConfig = z.infer<typeof featuresSchema>;
 

@@ -6,9 +6,9 @@ import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { bytesOf, Columns } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
 import { CounterFeed } from '../../common/features/counter-feed.ts';
-import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
+import { schemaOfBundle } from '../../common/features/schema.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import {
   contracts,
@@ -60,8 +60,9 @@ export async function createRanking(
         const live = feed.current ?? ItemCounters.none;
         const counters = live.version > 0 ? live : base;
         const { epoch: catalogueEpoch, settled } = catalogue;
-        const ranked = await stage.rank({ candidates, user, timeMs, counters });
-        const degraded = feed.connected ? [] : [DegradedReason.DEGRADED_REASON_FEATURES_FAILED];
+        const ranked = await stage.rank({ candidates, user, timeMs, counters, context });
+        const whole = feed.connected && ranked.failed.length === 0;
+        const degraded = whole ? [] : [DegradedReason.DEGRADED_REASON_FEATURES_FAILED];
         const given = wantsFeatures && settled;
         return {
           status: stageStatus('ranking', { bundle, catalogueEpoch, degraded }),
@@ -96,7 +97,7 @@ export async function createRanking(
 const NO_BYTES = Buffer.alloc(0);
 
 async function openStage(bundle: Bundle, items: ItemColumns): Promise<RankStage> {
-  const schema = schemaOfBundle(bundle.manifest);
+  const schema = await schemaOfBundle(bundle);
   try {
     const model = await bundle.read(Part.ranker);
     const expected = { width: schema.width, featureSchemaHash: schema.hash };

@@ -1,7 +1,8 @@
 import { Candidates, Columns } from '../../common/columns.ts';
-import type { FeatureSchema } from '../../common/features/declarations.ts';
 import type { ItemColumns } from '../../common/features/item-columns.ts';
-import { Vectoriser, type VectoriserInput } from '../../common/features/vectoriser.ts';
+import type { VectoriserInput } from '../../common/features/request.ts';
+import type { FeatureSchema } from '../../common/features/schema.ts';
+import { Vectoriser } from '../../common/features/vectoriser.ts';
 import type { Scorer } from '../../common/onnx/scorer.ts';
 
 /** The scores, and what the model was fed for them. */
@@ -10,6 +11,8 @@ export interface Ranked {
   readonly candidates: Candidates;
   /** `count` × the schema's width, row-major. */
   readonly features: Float32Array;
+  /** Names of features of which a value was there but not of its type. */
+  readonly failed: readonly string[];
 }
 
 /** One bundle's first-stage ranker: features, then the model. */
@@ -28,11 +31,13 @@ export class RankStage {
   async rank(input: VectoriserInput): Promise<Ranked> {
     const { items, ids } = input.candidates;
     const features = this.#vectoriser.vectorise(input);
+    const { failed } = this.#vectoriser;
     const scores = await this.#scorer.run(features);
-    return { candidates: new Candidates(items, new Map([[Columns.ranking, scores]]), ids), features };
+    return { candidates: new Candidates(items, new Map([[Columns.ranking, scores]]), ids), features, failed };
   }
 
   close(): Promise<void> {
+    this.#vectoriser.close();
     return this.#scorer[Symbol.asyncDispose]();
   }
 }

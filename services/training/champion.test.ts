@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { type Part, Part as PartName } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
-import { featureSchema } from '../../common/features/declarations.ts';
+import { featureSchema } from '../../common/features/schema.ts';
 import { Random } from '../../common/random.ts';
 import { championTeacher, type NoTeacher, openChampion, type RankerDrift, type Teacher } from './champion.ts';
 import { trainSchema } from './config.ts';

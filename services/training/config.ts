@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os';
 import { z } from 'zod';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { learntSources } from '../../common/bundle/learnt-sources.ts';
+import { DEFAULT_CHOICE } from '../../common/features/declarations.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
 import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
 import { RANKER_NAMES } from '../../common/models/ranker-names.ts';
@@ -128,6 +129,16 @@ export const trainSchema = z.strictObject({
           propensityMin: z.number().positive().max(1).default(0.05),
         })
         .prefault({}),
+      /** Features by name, by family, `default` or `all`; `millrace features list` names them. */
+      features: z
+        .array(z.string().min(1))
+        .min(1)
+        .default([...DEFAULT_CHOICE]),
+      /**
+       * What encodings learn: `fit` from this run's training part; `champion`: taken from the champion where it has the same features, so
+       * that its vectors in the log serve as examples and it can teach.
+       */
+      encoders: z.enum(['fit', 'champion']).default('fit'),
       /** Latest pairs of each user that examples are made of. */
       heldOut: z.number().int().min(2).max(100).default(5),
       /** Users that examples are made of, at most. */

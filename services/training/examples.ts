@@ -1,8 +1,8 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import type { Candidates } from '../../common/columns.ts';
-import type { FeatureSchema } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import type { ItemCounters } from '../../common/features/item-counters.ts';
+import type { FeatureSchema } from '../../common/features/schema.ts';
 import { Vectoriser } from '../../common/features/vectoriser.ts';
 import type { Examples } from '../../common/models/examples.ts';
 import type { Random } from '../../common/random.ts';

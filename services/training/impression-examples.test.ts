@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOf, f32Of } from '../../common/columns.ts';
-import { featureSchema } from '../../common/features/declarations.ts';
+import { featureSchema } from '../../common/features/schema.ts';
 import { Random } from '../../common/random.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -80,11 +80,11 @@ async function examplesOf(events: Event[], impressions: object, testPairs = new 
   log.push({ offset: events.length, event: Event.fromPartial({ timeMs: 1e6, feedback: { itemId: '1' } }) });
   const joined = await joinImpressions(log, data.catalogue, 10);
   const training = { data, config, limits: LIMITS, progress: () => {} };
-  return { config, examples: impressionExamples(training, { testPairs }, joined) };
+  return { config, examples: impressionExamples(training, { testPairs }, joined, schema) };
 }
 
 const schema = featureSchema(rankedSources(trainSchema.parse({})));
-const column = (name: string): number => schema.features.findIndex((feature) => feature.name === name);
+const column = (name: string): number => schema.columns.indexOf(name);
 
 describe('impressionExamples', () => {
   const events = [

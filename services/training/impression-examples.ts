@@ -1,10 +1,10 @@
 import { Candidates, Columns, rankColumn, scoreColumn } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
-import { type FeatureSchema, featureSchema } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
+import type { FeatureSchema } from '../../common/features/schema.ts';
 import { Vectoriser } from '../../common/features/vectoriser.ts';
 import { positionPropensities, shuffledRuns } from '../../common/models/position-bias.ts';
-import { rankedSources, type TrainConfig } from './config.ts';
+import type { TrainConfig } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
 import type { Impressions, ShownList } from './dataset/impressions.ts';
 import { ExampleBuffer } from './examples.ts';
@@ -37,8 +37,8 @@ export function impressionExamples(
   { data, config, limits, progress }: Pick<Configured, 'data' | 'config' | 'limits' | 'progress'>,
   { testPairs }: Pick<Holdout, 'testPairs'>,
   impressions: Impressions,
+  schema: FeatureSchema,
 ): RankerExamples {
-  const schema = featureSchema(rankedSources(config));
   const { positionBias } = config.ranker.impressions;
   const propensities = positionBias === 'propensity' ? propensitiesOf(impressions, config) : undefined;
   const lists = listsOf(impressions, data, testPairs, config);
@@ -64,6 +64,7 @@ export function impressionExamples(
         timeMs: shown.timeMs,
         counters: counters.view(),
         largestScores: shown.largestScores,
+        context: shown.context,
       });
     const part = late ? validation : train;
     for (const [row, label] of labels.entries()) part.push(rows, row, label, 1);

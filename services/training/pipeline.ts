@@ -2,6 +2,7 @@ import { type Manifest, Part } from '../../common/bundle/manifest.ts';
 import type { Settings } from '../../common/models/candidate-families.ts';
 import { championTeacher } from './champion.ts';
 import type { Metrics } from './evaluation.ts';
+import { schemaOfRun, withFittedRows } from './fitted-features.ts';
 import { type Holdout, holdOut } from './holdout.ts';
 import { impressionExamples } from './impression-examples.ts';
 import { LEARNERS } from './learners/table.ts';
@@ -25,10 +26,12 @@ export async function train(configured: Configured): Promise<Manifest> {
   const training = { ...configured, chosen: await chosenSettings(configured, holdout) };
 
   const { impressions } = configured;
-  const examples =
+  const examples = withFittedRows(
     impressions === undefined
       ? await rankerExamples(training, holdout, shared)
-      : impressionExamples(training, holdout, impressions);
+      : impressionExamples(training, holdout, impressions, await schemaOfRun(training, holdout.train)),
+  );
+  const { schema } = examples;
   const ranker = await trainRanker(
     examples,
     config,
@@ -38,11 +41,19 @@ export async function train(configured: Configured): Promise<Manifest> {
   const withRanker = { ...shared, [Part.ranker]: ranker.onnx };
 
   const measured = await learn(training, holdout.train, holdout.testPairs);
-  const tried = await publish(training, { ...withRanker, ...measured }, { suffix: '-holdout', ranker });
+  const tried = await publish(
+    training,
+    { ...withRanker, ...measured },
+    { schema, suffix: '-holdout', ranker },
+  );
   const metrics: Record<string, Metrics> = await composition.evaluate(tried.version, data, holdout);
 
   const everything = await learn(training, holdout.full, new PairSet(data.catalogue.size));
-  return publish(training, { ...withRanker, ...everything }, { ranker, metrics, holdout: tried.version });
+  return publish(
+    training,
+    { ...withRanker, ...everything },
+    { schema, ranker, metrics, holdout: tried.version },
+  );
 }
 
 /** Settings of every configured source, chosen on each user's last pair of the training part. */

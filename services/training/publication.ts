@@ -1,6 +1,8 @@
 import type { Manifest } from '../../common/bundle/manifest.ts';
-import { featureSchema } from '../../common/features/declarations.ts';
-import { rankedSources } from './config.ts';
+import { Part } from '../../common/bundle/manifest.ts';
+import { encodersPart } from '../../common/features/encoder-part.ts';
+import type { Encoding } from '../../common/features/encodings/encoding.ts';
+import { type FeatureSchema, rankingSettingsOf } from '../../common/features/schema.ts';
 import type { Metrics } from './evaluation.ts';
 import type { Parts } from './parts.ts';
 import type { TrainedRanker } from './ranker.ts';
@@ -8,6 +10,8 @@ import type { Training } from './training.ts';
 
 /** What a manifest says beside its parts. */
 interface Annotations {
+  /** Of the ranker's features. */
+  readonly schema: FeatureSchema;
   /** Of the version. */
   readonly suffix?: string;
   readonly ranker?: TrainedRanker;
@@ -18,13 +22,19 @@ interface Annotations {
 
 /** Publishes the parts as a bundle whose version says when the training began, so that versions sort by time. */
 export async function publish(
-  { data, config, chosen, store, nowMs }: Pick<Training, 'data' | 'config' | 'chosen' | 'store' | 'nowMs'>,
+  {
+    data,
+    config,
+    chosen,
+    declared,
+    store,
+    nowMs,
+  }: Pick<Training, 'data' | 'config' | 'chosen' | 'declared' | 'store' | 'nowMs'>,
   parts: Parts,
-  { suffix = '', ranker, metrics = {}, holdout = '' }: Annotations,
+  { schema, suffix = '', ranker, metrics = {}, holdout = '' }: Annotations,
 ): Promise<Manifest> {
   const { catalogue, endOffset } = data;
   const live = await store.live();
-  const schema = featureSchema(rankedSources(config));
   const rankerSettings = ranker && {
     ranker: { model: ranker.model, validation: ranker.validation, stability: ranker.stability },
   };
@@ -42,12 +52,19 @@ export async function publish(
       settings: {
         train: config,
         candidates: chosen,
-        ranking: { sources: schema.sources },
+        ranking: rankingSettingsOf(schema, declared),
         ...rankerSettings,
       },
     },
-    parts,
+    { ...parts, ...encodersOf(schema) },
   );
+}
+
+/** The part with what the encodings learnt, if any does. */
+function encodersOf({ encoders, features }: FeatureSchema): Parts {
+  if (encoders.size === 0) return {};
+  const encodings = new Map(features.map(({ name, encoding }) => [name, encoding]));
+  return { [Part.encoders]: encodersPart(encoders, (name) => encodings.get(name) as Encoding) };
 }
 
 /** As `20261123T201530.123Z`. */

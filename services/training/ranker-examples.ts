@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BundleStore } from '../../common/bundle/store.ts';
-import { type FeatureSchema, featureSchema } from '../../common/features/declarations.ts';
+import type { FeatureSchema } from '../../common/features/schema.ts';
 import type { PositionBias } from '../../common/models/position-tower.ts';
 import { Random } from '../../common/random.ts';
-import { rankedSources } from './config.ts';
 import { ExampleBuffer, ExampleMaker, type GroupedExamples, type Retrieve } from './examples.ts';
+import { schemaOfRun } from './fitted-features.ts';
 import { drawn, type Holdout } from './holdout.ts';
 import { learntParts, type Parts } from './parts.ts';
 import { latestPairs, PairSet, type Target, withoutPairs } from './positives.ts';
@@ -45,11 +45,11 @@ export async function rankerExamples(
 ): Promise<RankerExamples> {
   const { data, config, limits, composition, progress, chosen, nowMs } = training;
   const { catalogue } = data;
-  const schema = featureSchema(rankedSources(config));
   const random = new Random(config.seed);
   const { targets, validating, unlearnt } = planned(training, holdout, random);
   const counters = countersWithout(data, unlearnt);
   const matrix = withoutPairs(holdout.train, unlearnt);
+  const schema = await schemaOfRun(training, matrix);
   const parts = await learntParts({ matrix, counters, catalogue, nowMs }, chosen, {
     config,
     progress,
@@ -58,7 +58,7 @@ export async function rankerExamples(
   const home = await mkdtemp(join(tmpdir(), 'millrace-train-'));
   try {
     const store = new BundleStore(join(home, 'bundles'));
-    const { version } = await publish({ ...training, store }, { ...shared, ...parts }, {});
+    const { version } = await publish({ ...training, store }, { ...shared, ...parts }, { schema });
     await using retrieval = await composition.openRetrieval(home, version, counters);
     const { candidates, negatives } = config.ranker;
     const retrieve: Retrieve = (user, timeMs) => retrieval.retrieve(user, timeMs, candidates);

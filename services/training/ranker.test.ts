@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { featureSchema } from '../../common/features/declarations.ts';
+import { featureSchema } from '../../common/features/schema.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { Random } from '../../common/random.ts';
 import { trainSchema } from './config.ts';

@@ -74,13 +74,7 @@ export async function trainRanker(
     const seen = blind ? undefined : validation;
     const fitted = isPointwise(model)
       ? await fitPointwiseRanker(model, train, seen, options, progress)
-      : await fitOther(
-          model,
-          train,
-          seen,
-          { ...options, threads, features: schema.features.map(({ name }) => name) },
-          progress,
-        );
+      : await fitOther(model, train, seen, { ...options, threads, features: schema.columns }, progress);
     if (!blind) merits[model] = fitted.merit;
     if (best === undefined || fitted.merit > best.merit) best = { model, ...fitted };
   }

@@ -1,5 +1,6 @@
 import type { Bundle, BundleStore } from '../../common/bundle/store.ts';
 import type { Candidates } from '../../common/columns.ts';
+import type { DeclaredFeature } from '../../common/features/declared.ts';
 import type { ItemCounters } from '../../common/features/item-counters.ts';
 import type { User } from '../../common/user-state.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
@@ -18,6 +19,8 @@ export interface Configured {
   /** What the ranker learns from; absent: from a replay. */
   readonly impressions?: Impressions;
   readonly config: TrainConfig;
+  /** Features that the operator declared. */
+  readonly declared: readonly DeclaredFeature[];
   /** Limits of users' states, as the features service has them. */
   readonly limits: UserLimits;
   readonly store: BundleStore;

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Bundle } from '../../common/bundle/store.ts';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { schemaOfBundle } from '../../common/features/declarations.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
+import { schemaOfBundle } from '../../common/features/schema.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { decodeIals } from '../../common/models/ials.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
@@ -118,7 +118,7 @@ async function ranking(
   counters: ItemCounters,
   requests: StageInputs['ranking'],
 ): Promise<StageWork> {
-  const schema = schemaOfBundle(bundle.manifest);
+  const schema = await schemaOfBundle(bundle);
   const expected = { width: schema.width, featureSchemaHash: schema.hash };
   const scorer = await Scorer.open(await bundle.read(Part.ranker), expected);
   const stage = new RankStage(new ItemColumns(catalogue), schema, scorer);
@@ -127,6 +127,7 @@ async function ranking(
     user: decodeUser(context.userState),
     timeMs: context.timeMs,
     counters,
+    context,
   }));
   return (n) => stage.rank(inputs[n % inputs.length]);
 }

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { Part } from '../../../common/bundle/manifest.ts';
 import { BundleStore } from '../../../common/bundle/store.ts';
-import { schemaOfBundle } from '../../../common/features/declarations.ts';
 import { ItemCounters } from '../../../common/features/item-counters.ts';
+import { schemaOfBundle } from '../../../common/features/schema.ts';
 import { Random } from '../../../common/random.ts';
 import type { Environment } from '../../../common/service.ts';
 import { anonymousUser, type User } from '../../../common/user-state.ts';
@@ -66,7 +66,7 @@ export async function evaluateBundle(
   const { sources } = environment.config.section('candidates', candidatesSchema);
   const recommenders = new Map<string, Recommender>();
   // New items, which `fresh` answers, are in no holdout.
-  for (const name of ['popularity', ...schemaOfBundle(bundle.manifest).sources]) {
+  for (const name of ['popularity', ...(await schemaOfBundle(bundle)).sources]) {
     if (sources[name as SourceName].enabled && !recommenders.has(name.replaceAll('_', '-')))
       recommenders.set(name.replaceAll('_', '-'), sourceAlone(retrieval, name, stateOf));
   }

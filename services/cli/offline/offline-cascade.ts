@@ -79,14 +79,13 @@ export async function openCascade(
   };
 }
 
-/** What would make the figures those of another cascade. */
+/** What would make the figures those of another cascade; a value that is not of its type is no such thing. */
 const FAILURES: ReadonlySet<DegradedReason> = new Set([
   DegradedReason.DEGRADED_REASON_STAGE_UNAVAILABLE,
   DegradedReason.DEGRADED_REASON_STAGE_TIMEOUT,
   DegradedReason.DEGRADED_REASON_STAGE_INVALID_RESPONSE,
   DegradedReason.DEGRADED_REASON_STAGE_FAILED,
   DegradedReason.DEGRADED_REASON_SOURCE_FAILED,
-  DegradedReason.DEGRADED_REASON_FEATURES_FAILED,
 ]);
 const NO_ITEMS = new Uint32Array(0);
 /** No stage is hurried: measuring must not depend on the machine. */

@@ -3,7 +3,7 @@ import { f32Of, isScoreColumn } from '../../../common/columns.ts';
 import type { LoggedEvent } from '../../../common/log/events.ts';
 import { isPositive } from '../../../common/user-state.ts';
 import type { Decision, Feedback } from '../../../gen/millrace/logging/v1/logging.ts';
-import { Action } from '../../../gen/millrace/type/v1/type.ts';
+import { Action, type RequestContext } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
 
 /** What came of one item shown, within the window. */
@@ -41,6 +41,8 @@ export interface ImpressionColumns {
 export interface ShownList {
   readonly userId: string;
   readonly timeMs: number;
+  /** The request's. */
+  readonly context?: RequestContext;
   /** The log offset up to which the user's state was folded. */
   readonly userOffset: number;
   /** Probability of each item in its slot, given the earlier slots; 0 if unknown. */
@@ -218,10 +220,11 @@ class ImpressionJoin {
 
 /** The list that a decision made at `timeMs` records. */
 export function shownListOf(decision: Decision, timeMs: number): ShownList {
-  const { userId, userOffset, shown, sample } = decision;
+  const { userId, userOffset, shown, sample, context } = decision;
   return {
     userId,
     timeMs,
+    ...(context && { context }),
     userOffset,
     propensities: Float32Array.from(shown, ({ propensity }) => propensity),
     scores: scoresOf(shown),

@@ -3,8 +3,8 @@ import { Part } from '../../../common/bundle/manifest.ts';
 import { BundleStore } from '../../../common/bundle/store.ts';
 import { pause } from '../../../common/clock.ts';
 import { ConfigSource } from '../../../common/config.ts';
-import { schemaOfBundle } from '../../../common/features/declarations.ts';
 import { ItemCounters } from '../../../common/features/item-counters.ts';
+import { schemaOfBundle } from '../../../common/features/schema.ts';
 import { lakeConfig } from '../../../common/lake/config.ts';
 import { type Lake, openLake } from '../../../common/lake/lake.ts';
 import { Roller } from '../../../common/lake/roller.ts';
@@ -210,7 +210,7 @@ async function bundlesOf(served: readonly Served[], home: string): Promise<Map<s
   for (const version of new Set(served.map(({ bundle }) => bundle))) {
     const bundle = await store.open(version);
     bundles.set(version, {
-      schema: schemaOfBundle(bundle.manifest),
+      schema: await schemaOfBundle(bundle),
       counters: await bundle.decoded(Part.counters, ItemCounters.read),
     });
   }
@@ -230,7 +230,7 @@ async function compare({ lake, served, bundles, limits }: Past, breakage: Breaka
     const wrong = differing(made.served.features, made.features);
     found.mismatches += wrong.length;
     for (const at of wrong) {
-      const { name } = schema.features[at % schema.width];
+      const name = schema.columns[at % schema.width];
       found.features.set(name, (found.features.get(name) ?? 0) + 1);
     }
     found.values += made.features.length;

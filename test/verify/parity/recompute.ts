@@ -1,8 +1,8 @@
 import { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { Candidates } from '../../../common/columns.ts';
-import type { FeatureSchema } from '../../../common/features/declarations.ts';
 import { ItemColumns } from '../../../common/features/item-columns.ts';
 import type { ItemCounters } from '../../../common/features/item-counters.ts';
+import type { FeatureSchema } from '../../../common/features/schema.ts';
 import { Vectoriser } from '../../../common/features/vectoriser.ts';
 import type { LoggedEvent } from '../../../common/log/events.ts';
 import { anonymousUser, type User } from '../../../common/user-state.ts';
@@ -110,7 +110,11 @@ export class Recomputation {
     }
   }
 
-  #vectorise({ bundle, items, columns, timeMs, largestScores }: Served, user: User, counters: ItemCounters) {
+  #vectorise(
+    { bundle, items, columns, timeMs, largestScores, context }: Served,
+    user: User,
+    counters: ItemCounters,
+  ) {
     const ordinals = items.map((id) => this.#fold.catalogue.ordinalEver(id) as number);
     const candidates = new Candidates(Uint32Array.from(ordinals), columns);
     let vectoriser = this.#vectorisers.get(bundle);
@@ -118,7 +122,7 @@ export class Recomputation {
       vectoriser = new Vectoriser(this.#columns, this.#bundleOf({ bundle }).schema);
       this.#vectorisers.set(bundle, vectoriser);
     }
-    return vectoriser.vectorise({ candidates, user, timeMs, counters, largestScores });
+    return vectoriser.vectorise({ candidates, user, timeMs, counters, largestScores, context });
   }
 
   #countersAt(served: Served): number {

@@ -1,6 +1,7 @@
 import { f32Of } from '../../../common/columns.ts';
 import type { LoggedEvent } from '../../../common/log/events.ts';
 import type { Decision } from '../../../gen/millrace/logging/v1/logging.ts';
+import type { RequestContext } from '../../../gen/millrace/type/v1/type.ts';
 
 /** What a decision record says of its ranked rows, shown and sampled ones, and of what ranking saw. */
 export interface Served {
@@ -9,6 +10,8 @@ export interface Served {
   readonly requestId: string;
   readonly userId: string;
   readonly timeMs: number;
+  /** The request's. */
+  readonly context: RequestContext | undefined;
   readonly bundle: string;
   readonly userOffset: number;
   readonly countersVersion: number;
@@ -46,6 +49,7 @@ function servedOf(decision: Decision, timeMs: number, offset: number): Served {
     requestId,
     userId,
     timeMs,
+    context: decision.context,
     bundle: decision.context?.bundle ?? '',
     userOffset,
     countersVersion,
