@@ -1,7 +1,7 @@
 import type { AttributeValue } from '../../gen/millrace/type/v1/type.ts';
 
 /** The attribute of users that names their friends: a set of user ids. */
-const FRIENDS_ATTRIBUTE = 'friends';
+export const FRIENDS_ATTRIBUTE = 'friends';
 /** Friends of a user who count, the first ones named. */
 const FRIENDS_MAX = 200;
 

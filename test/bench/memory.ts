@@ -1,4 +1,5 @@
 import { type Bench, oneOf, parsed, wholeNumber } from './bench.ts';
+import { backfillPart } from './memory-backfill.ts';
 import { lakePart } from './memory-lake.ts';
 import { memoryHome } from './memory-log.ts';
 import { matrixPart } from './memory-matrix.ts';
@@ -7,7 +8,11 @@ import { eachInItsProcess, measured } from './report.ts';
 /** Figures of one part, over a home that `memoryHome` made. */
 type Part = (home: string, events: number) => Promise<Readonly<Record<string, unknown>>>;
 
-const PARTS: Readonly<Record<string, Part>> = { lake: lakePart, matrix: matrixPart };
+const PARTS: Readonly<Record<string, Part>> = {
+  lake: lakePart,
+  matrix: matrixPart,
+  backfill: backfillPart,
+};
 const NAMES = Object.keys(PARTS);
 
 export const memoryBench: Bench = {

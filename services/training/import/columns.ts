@@ -24,6 +24,8 @@ const ROLES = [
   'available_from',
   'available_until',
   'regions',
+  'source',
+  'target',
 ] as const;
 
 /** What a column can mean. */
@@ -45,6 +47,8 @@ const CONVENTIONAL: Record<Role, readonly string[]> = {
   available_from: ['available_from'],
   available_until: ['available_until'],
   regions: ['regions', 'region'],
+  source: ['source_id', 'source'],
+  target: ['target_id', 'target'],
 };
 
 const TIMES: readonly Role[] = ['time', 'available_from', 'available_until'];

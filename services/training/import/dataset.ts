@@ -1,3 +1,4 @@
+import { FRIENDS_ATTRIBUTE } from '../../../common/users/friends.ts';
 import { IdTable } from './id-table.ts';
 import type { InteractionColumns } from './interaction-buffer.ts';
 import { InteractionBuffer } from './interaction-buffer.ts';
@@ -67,6 +68,19 @@ class DatasetBuilder implements RowSink {
     if (this.#users.find(row.id) !== undefined) throw new RowFault(`user: '${row.id}' has a row already`);
     this.#users.intern(row.id);
     this.#userRows.push(row);
+  }
+
+  friendship(user: string, friend: string): void {
+    let place = this.#users.find(user);
+    if (place === undefined) {
+      place = this.#users.intern(user);
+      this.#userRows.push({ id: user, attributes: {} });
+    }
+    const { attributes } = this.#userRows[place];
+    const friends = attributes[FRIENDS_ATTRIBUTE] ?? [];
+    if (!Array.isArray(friends)) throw new RowFault(`source: '${user}' has friends that are no list`);
+    friends.push(friend);
+    attributes[FRIENDS_ATTRIBUTE] = friends;
   }
 
   interaction(user: string, item: string, name: string, value: number, timeMs: number): void {

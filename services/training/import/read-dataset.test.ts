@@ -80,6 +80,19 @@ describe('RecBole atomic files', () => {
     expect(dataset.report).toEqual({ rows: 7, bad: 0, firstBad: [] });
   });
 
+  it('reads the friendships of a .net file into the attribute friends', async () => {
+    await file('tiny.inter', `${INTER}u1\ti1\t3\t1000\n`);
+    await file('tiny.user', 'user_id:token\tage:float\nu1\t24\n');
+    await file('tiny.net', 'source_id:token\ttarget_id:token\nu1\tu2\nu3\tu1\nu1\tu9\nu1\t\n');
+    const { users, userRows, report } = await readDataset(folder);
+    expect(users).toEqual(['u1', 'u3']);
+    expect(userRows).toEqual([
+      { id: 'u1', attributes: { age: 24, friends: ['u2', 'u9'] } },
+      { id: 'u3', attributes: { friends: ['u1'] } },
+    ]);
+    expect(report).toMatchObject({ rows: 6, bad: 1, firstBad: [{ line: 5, reason: 'target: empty' }] });
+  });
+
   it('counts bad rows and reports the first ten with file, line and reason', async () => {
     const long = 'x'.repeat(257);
     const rows = [

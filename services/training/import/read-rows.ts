@@ -34,13 +34,13 @@ export interface ReadOptions {
 /** Reads the file at `path` into `table`, telling how many of its bytes each step read. */
 type Read = (path: string, table: Table, onBytes: (bytes: number) => void) => Promise<void>;
 
-const KINDS: readonly RowKind[] = ['item', 'user', 'interaction'];
+const KINDS: readonly RowKind[] = ['item', 'user', 'friendship', 'interaction'];
 
 /**
- * Reads a data set into `sink`, in constant memory: items, then users, then interactions, each file in its order.
+ * Reads a data set into `sink`, in constant memory: items, users, friendships, then interactions, each file in its order.
  *
  * `path` is a folder of RecBole atomic files, one such file, a file of interactions, or a folder of Parquet files, at any depth,
- * whose `name=value` folders are columns. The name tells the format: `.inter`, `.item`, `.user`, `.csv`, `.tsv`, `.jsonl` or
+ * whose `name=value` folders are columns. The name tells the format: `.inter`, `.item`, `.user`, `.net`, `.csv`, `.tsv`, `.jsonl` or
  * `.ndjson`, each also with `.gz`, and `.parquet` or `.pq`. Bad rows are counted and left out. Throws `ImportError`, and the sink
  * must then discard what it got, where a file is missing, unreadable, truncated, of no known format or without a column that
  * it needs, and in strict mode on the first bad row.
@@ -100,7 +100,7 @@ function format(file: SourceFile, parquet = new ParquetReader()): { read: Read; 
       return text(readJsonl, JSONL_DIALECT);
     default:
       throw new ImportError(
-        `${name}: the name ends in none of .inter, .item, .user, .csv, .tsv, .jsonl, .ndjson (or these with .gz), .parquet, .pq`,
+        `${name}: the name ends in none of .inter, .item, .user, .net, .csv, .tsv, .jsonl, .ndjson (or these with .gz), .parquet, .pq`,
       );
   }
 }

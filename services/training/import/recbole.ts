@@ -7,12 +7,19 @@ import type { Dialect, RowKind, Table } from './table.ts';
 /** RecBole's atomic files: lists are cut at spaces, times are seconds. */
 export const RECBOLE_DIALECT: Dialect = { headed: true, separator: ' ', timeUnit: 's' };
 
-const SUFFIXES: Record<RowKind, string> = { interaction: '.inter', item: '.item', user: '.user' };
+const SUFFIXES: Record<RowKind, string> = {
+  interaction: '.inter',
+  item: '.item',
+  user: '.user',
+  friendship: '.net',
+};
 
-/** The kind of rows that an atomic file's name announces (`.inter`, `.item`, `.user`, each also with `.gz`), if any. */
+/** The kind of rows that an atomic file's name announces (`.inter`, `.item`, `.user`, `.net`, each also with `.gz`), if any. */
 export function atomicKind(file: string): RowKind | undefined {
   const plain = file.replace(/\.gz$/, '');
-  return (['interaction', 'item', 'user'] as const).find((kind) => plain.endsWith(SUFFIXES[kind]));
+  return (['interaction', 'item', 'user', 'friendship'] as const).find((kind) =>
+    plain.endsWith(SUFFIXES[kind]),
+  );
 }
 
 /**

@@ -20,12 +20,14 @@ export interface UserRow {
 }
 
 /**
- * Receives valid rows in file order: every item, then every user, then every interaction. A sink refuses a row by
+ * Receives valid rows in file order: every item, every user, every friendship, then every interaction. A sink refuses a row by
  * throwing `RowFault`; the row is then counted as bad like any other.
  */
 export interface RowSink {
   item(row: ItemRow): void;
   user(row: UserRow): void;
+  /** `user` names `friend`; the other way round is a row of its own. */
+  friendship(user: string, friend: string): void;
   /** `value` is NaN where the row has none; `timeMs` is an integer. No object is made for an interaction. */
   interaction(user: string, item: string, action: string, value: number, timeMs: number): void;
 }

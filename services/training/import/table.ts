@@ -7,7 +7,7 @@ import { RowFault } from './report.ts';
 import type { AttributeValue, ItemRow, RowSink } from './rows.ts';
 
 /** What the rows of a file are. */
-export type RowKind = 'interaction' | 'item' | 'user';
+export type RowKind = 'interaction' | 'item' | 'user' | 'friendship';
 
 /** How a format writes what the columns alone do not say. */
 export interface Dialect {
@@ -55,7 +55,7 @@ export class Table {
     const { file, kind, map } = this.#context;
     const roles = new ColumnRoles(file, columns, map, this.#dialect.headed);
     if (this.#dialect.headed) this.#width = columns.length;
-    const bind = { interaction: bindInteraction, item: bindItem, user: bindUser }[kind];
+    const bind = BINDINGS[kind];
     this.#accept = bind(roles, columns, this.#dialect, this.#context);
     return roles.taken();
   }
@@ -151,6 +151,25 @@ function bindUser(
     });
   };
 }
+
+function bindFriendship(
+  roles: ColumnRoles,
+  _columns: readonly Column[],
+  _dialect: Dialect,
+  { sink }: TableContext,
+): Accept {
+  const source = roles.need('source');
+  const target = roles.need('target');
+  return (cells) =>
+    sink.friendship(readId(first(cells, source), 'source'), readId(first(cells, target), 'target'));
+}
+
+const BINDINGS = {
+  interaction: bindInteraction,
+  item: bindItem,
+  user: bindUser,
+  friendship: bindFriendship,
+} as const satisfies Record<RowKind, unknown>;
 
 function readAttributes(
   cells: Cells,
