@@ -41,8 +41,7 @@ const FOLLOWING: readonly (readonly [Action, number])[] = [
 export async function memoryHome(count: number, seed: number): Promise<string> {
   const home = join(tmpdir(), `millrace-bench-memory-items-${count}-${seed}`);
   if (existsSync(home)) return home;
-  const draft = `${home}.draft`;
-  await rm(draft, { recursive: true, force: true });
+  const draft = `${home}.${process.pid}.draft`;
   {
     await using log = await SegmentLog.open(join(draft, 'log'));
     await log.append([...itemEvents()].map(encodeEvent));
@@ -55,7 +54,10 @@ export async function memoryHome(count: number, seed: number): Promise<string> {
     }
     await log.append(batch);
   }
-  await rename(draft, home);
+  await rename(draft, home).catch(async (error: NodeJS.ErrnoException) => {
+    await rm(draft, { recursive: true, force: true });
+    if (error.code !== 'ENOTEMPTY' && error.code !== 'EEXIST') throw error;
+  });
   return home;
 }
 
