@@ -16,7 +16,7 @@ import { contracts, type LoggingService } from '../../../common/rpc/services.ts'
 import { createLogger } from '../../../common/telemetry/log.ts';
 import type { UserLimits } from '../../../common/users/user-record.ts';
 import { configuredLimits } from '../../../services/cli/offline/composition.ts';
-import { Processes } from '../../support/processes.ts';
+import { Processes, spawnMillrace } from '../../support/processes.ts';
 import { REDIS, TestServer } from '../../support/servers.ts';
 import { temporaryHome } from '../../support/temporary-home.ts';
 import { makeTinyHome } from '../../support/tiny-home.ts';
@@ -72,7 +72,7 @@ export async function verifyParity({ short, print, broken }: ProofOptions): Prom
   if (broken !== undefined && BREAKAGES[broken] === undefined)
     throw new Error(`--break is to be one of ${Object.keys(BREAKAGES).join(', ')}`);
   const seeks = broken === undefined ? Object.keys(BREAKAGES) : [broken];
-  const inProcess = { env: SETTINGS, requests: short ? 300 : 10_000, breakages: seeks, print };
+  const inProcess = { env: SETTINGS, requests: short ? 300 : 10_000, trains: true, breakages: seeks, print };
   if (broken !== undefined) return prove({ ...inProcess, unbroken: false });
   const holds = await prove({ ...inProcess, unbroken: true });
   if (REDIS.program === undefined) {
@@ -89,12 +89,14 @@ export async function verifyParity({ short, print, broken }: ProofOptions): Prom
   };
   print('users in Redis:');
   const requests = short ? 100 : 2_000;
-  return (await prove({ env, requests, breakages: [], unbroken: true, print })) && holds;
+  return (await prove({ env, requests, trains: !short, breakages: [], unbroken: true, print })) && holds;
 }
 
 interface Plan {
   readonly env: Readonly<Record<string, string>>;
   readonly requests: number;
+  /** Whether a ranker on all features takes over meanwhile. */
+  readonly trains: boolean;
   /** Whether the right way is tried. */
   readonly unbroken: boolean;
   /** The wrong ways that are tried. */
@@ -126,7 +128,10 @@ async function prove(plan: Plan): Promise<boolean> {
 }
 
 /** Serves, and takes the log into the lake while more comes and at the end. Answers states of users that were seen. */
-async function serve(config: ConfigSource, { env, requests, print }: Plan): Promise<readonly SeenState[]> {
+async function serve(
+  config: ConfigSource,
+  { env, requests, trains, print }: Plan,
+): Promise<readonly SeenState[]> {
   const { home } = config;
   const world = { users: 150, items: 600, seed: SEED };
   await makeTinyHome(home, world);
@@ -147,6 +152,10 @@ async function serve(config: ConfigSource, { env, requests, print }: Plan): Prom
   const startedAt = performance.now();
   const third = Math.ceil(requests / 3);
   await traffic.run(third);
+  if (trains) {
+    print(`${traffic.whole} of ${requests} served; training a ranker on all features`);
+    await Promise.all([trainOnAllFeatures(home, env), traffic.run(Math.ceil(third / 10))]);
+  }
   print(`${traffic.whole} of ${requests} served; killing features meanwhile`);
   await meanwhile(processes, 'features', traffic.run(third));
   const rolling = roll(config);
@@ -162,6 +171,17 @@ async function serve(config: ConfigSource, { env, requests, print }: Plan): Prom
   return traffic.states;
 }
 
+/** Trains on the log as it is; the services take the bundle up by themselves. */
+async function trainOnAllFeatures(home: string, env: Plan['env']): Promise<void> {
+  const { ended, child, stderr } = spawnMillrace(['train', '--ranker', 'logistic'], {
+    ...env,
+    MILLRACE_HOME: home,
+    MILLRACE__TRAIN__RANKER__FEATURES: '[all]',
+  });
+  await ended;
+  if (child.exitCode !== 0) throw new Error(`millrace train: ${stderr()}`);
+}
+
 /** Takes what the log holds into the lake. */
 async function roll(config: ConfigSource): Promise<void> {
   await using log = await SegmentLog.openReadOnly(join(config.home, 'log'));
@@ -173,6 +193,10 @@ async function readPast(lake: Lake, config: ConfigSource, print: (line: string) 
   const { served, without } = await readServed(lake.readEvents());
   print(`the lake has ${lake.endOffset} events in ${lake.files.length} files`);
   print(`recorded: ${served.length} decisions with vectors, ${without} without (features or ranking away)`);
+  const widths = new Map(
+    served.map(({ bundle, items, features }) => [bundle, features.length / items.length]),
+  );
+  print(`values a row by bundle: ${[...widths].map(([bundle, width]) => `${bundle} ${width}`).join(', ')}`);
   const limits = configuredLimits({ config, log: createLogger('parity') });
   return { lake, served, bundles: await bundlesOf(served, config.home), limits };
 }

@@ -23,6 +23,9 @@ const DAY_MS = 86_400_000;
 const DEVICES = ['phone', 'tv', 'desktop', ''];
 const LOCALES = ['de-CH', 'en-GB', 'fr', ''];
 const CATEGORIES = ['Western', 'Space', 'Romance', 'Crime', 'Nature', 'Silent', 'Short'];
+const LANGUAGES = ['de', 'en', 'fr', 'rm'];
+const PEOPLE = ['Ada', 'Blaise', 'Carl', 'Dorothy', 'Emmy'];
+const TAGS = ['slow', 'loud', 'funny', 'sad', 'long'];
 const ACTIONS = [
   Action.ACTION_VIEW,
   Action.ACTION_CLICK,
@@ -121,10 +124,8 @@ export class Traffic {
     try {
       const response = await this.#parts.door.recommend(request, call());
       this.requestIds.push(response.requestId);
-      const lacking = response.stages.filter(
-        ({ stage, degraded }) => PARTS.has(stage) && degraded.length > 0,
-      );
-      if (lacking.length === 0) this.whole++;
+      const of = (name: string) => response.stages.find(({ stage }) => stage === name);
+      if (of('features')?.degraded.length === 0 && of('ranking')?.implementation !== '') this.whole++;
       return response;
     } catch (thrown) {
       this.#failed(thrown);
@@ -237,10 +238,27 @@ export class Traffic {
       ...tinyItem(random.int(5), random),
       id,
       categories,
-      attributes:
-        random.next() < 0.8 ? { year: AttributeValue.fromPartial({ number: 1950 + random.int(75) }) } : {},
+      attributes: this.#itemAttributes(),
       availableFromMs: random.next() < 0.5 ? 0 : Date.now() - random.int(1_000) * DAY_MS,
     };
+  }
+
+  /** Some of what is known of films; now and then of another type than it should be. */
+  #itemAttributes(): Item['attributes'] {
+    const { random } = this.#parts;
+    const some = (values: readonly string[]): AttributeValue =>
+      AttributeValue.fromPartial({ texts: { values: values.filter(() => random.next() < 0.4) } });
+    const all: Item['attributes'] = {
+      year: AttributeValue.fromPartial({ number: 1950 + random.int(75) }),
+      duration: AttributeValue.fromPartial(
+        random.next() < 0.1 ? { text: 'long' } : { number: 60 + random.int(120) },
+      ),
+      language: AttributeValue.fromPartial({ text: this.#one(LANGUAGES) }),
+      director: AttributeValue.fromPartial({ text: `director-${random.int(20)}` }),
+      actors: some(PEOPLE),
+      tags: some(TAGS),
+    };
+    return Object.fromEntries(Object.entries(all).filter(() => random.next() < 0.8));
   }
 
   async #describeUser(): Promise<void> {
@@ -251,6 +269,9 @@ export class Traffic {
         texts: { values: Array.from({ length: random.int(4) }, () => this.#one(users)) },
       }),
       country: AttributeValue.fromPartial({ text: this.#one(['CH', 'DE', 'FR']) }),
+      gender: AttributeValue.fromPartial({ text: this.#one(['f', 'm', 'x']) }),
+      occupation: AttributeValue.fromPartial({ text: this.#one(['baker', 'nurse', 'pilot']) }),
+      language: AttributeValue.fromPartial({ text: this.#one(LANGUAGES) }),
     };
     await features.upsertUsers({ users: [{ id: this.#one(users), attributes }] }, call());
     this.sent.userChanges++;
@@ -275,8 +296,6 @@ export class Traffic {
     return values[this.#parts.random.int(values.length)];
   }
 }
-
-const PARTS: ReadonlySet<string> = new Set(['features', 'ranking']);
 
 /** Blocking what is deleted, and editing while somebody else does. */
 const BY_CHANCE: ReadonlySet<string> = new Set(['ITEM_UNKNOWN', 'EPOCH_MISMATCH', 'CANCELLED']);
