@@ -39,6 +39,7 @@ export const SECTIONS = [
   'ranking',
   'reranking',
   'features',
+  'events',
   'logging',
   'lake',
   'train',

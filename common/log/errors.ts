@@ -35,6 +35,9 @@ export class LogFullError extends LogError {}
 /** A write or fsync failed (`cause`), or an earlier failure closed the log to writes. Reads go on. */
 export class LogWriteError extends LogError {}
 
+/** The log cannot be reached for reading: try again. */
+export class LogReadError extends LogError {}
+
 /** More bytes wait for the disk than `pendingBytesMax` allows: retry later. */
 export class LogOverloadedError extends LogError {}
 

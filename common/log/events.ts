@@ -1,6 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Event, EventKind } from '../../gen/millrace/logging/v1/logging.ts';
-import type { LogReader } from './log-reader.ts';
+import type { LogRecord, RecordReader } from './record-log.ts';
 import { SegmentLog } from './segment-log.ts';
 
 /** An event with its place in the log. */
@@ -69,11 +69,21 @@ export async function* readEvents(folder: string, fromOffset = 0): AsyncIterable
   yield* readEventsOf(reader, fromOffset);
 }
 
-/** The events of an open log from an offset on, up to its end when it is reached. Below the first one retained: from there. */
-export async function* readEventsOf(log: SegmentLog | LogReader, fromOffset = 0): AsyncIterable<LoggedEvent> {
+/**
+ * The events of an open log from an offset on, up to its end when it is reached. Below the first one retained: from there. Erased
+ * records are passed over.
+ */
+export async function* readEventsOf(log: RecordReader, fromOffset = 0): AsyncIterable<LoggedEvent> {
   for (let at = Math.max(fromOffset, log.firstOffset); at < log.endOffset; ) {
     const { offset, payloads } = await log.read(at);
-    for (const [i, payload] of payloads.entries()) yield { offset: offset + i, event: decodeEvent(payload) };
+    for (const [i, payload] of payloads.entries())
+      if (payload.length > 0) yield { offset: offset + i, event: decodeEvent(payload) };
     at = offset + payloads.length;
   }
+}
+
+/** The event as a record of the log. */
+export function recordOf(event: Event): LogRecord {
+  const key = event.feedback?.userId ?? event.decision?.userId ?? event.user?.id ?? '';
+  return { id: event.eventId, key, payload: encodeEvent(event) };
 }

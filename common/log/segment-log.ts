@@ -1,13 +1,15 @@
 import type { FileHandle } from 'node:fs/promises';
-import { open, readdir, rename, rm } from 'node:fs/promises';
+import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommitQueue } from './commit-queue.ts';
-import { makeDirectory, syncDirectory, writeFully } from './durable-files.ts';
+import { makeDirectory, writeFully } from './durable-files.ts';
 import { LogClosedError, LogError, LogFullError, LogWriteError } from './errors.ts';
 import { encodeFrames, groupBytes, refuseLong } from './frame.ts';
+import { diskFiles, type LogFiles } from './log-files.ts';
 import type { ReadLimits, RecordBatch } from './log-reader.ts';
 import { LogReader } from './log-reader.ts';
 import { OwnerLock } from './owner-lock.ts';
+import type { FollowOptions } from './record-log.ts';
 import type { TornTail } from './recovery.ts';
 import { scanLog } from './recovery.ts';
 import { Segment, segmentPath } from './segment.ts';
@@ -19,13 +21,16 @@ export interface SegmentLogOptions {
   segmentBytesMax?: number;
   /** Framed bytes of appends that may wait for the disk, default 64 MiB; beyond it they reject. */
   pendingBytesMax?: number;
+  /** Default: the disk. */
+  files?: LogFiles;
 }
 
-export interface FollowOptions {
-  /** Records in a batch, default 1,024. */
-  recordsMax?: number;
-  /** Ends the iteration, without an error. */
-  signal?: AbortSignal;
+/** A segment as retention sees it. */
+interface SegmentSize {
+  readonly endOffset: number;
+  readonly bytes: number;
+  /** When its file was last written. */
+  readonly writtenMs: number;
 }
 
 const FULL_CODES = new Set(['ENOSPC', 'EDQUOT', 'EFBIG']);
@@ -42,6 +47,7 @@ export class SegmentLog implements AsyncDisposable {
   readonly recovered: TornTail;
   readonly #dir: string;
   readonly #lock: OwnerLock;
+  readonly #files: LogFiles;
   readonly #segments: Segment[];
   readonly #segmentBytesMax: number;
   readonly #reader: LogReader;
@@ -61,6 +67,7 @@ export class SegmentLog implements AsyncDisposable {
     this.recovered = scanned.tail;
     this.#dir = dir;
     this.#lock = lock;
+    this.#files = options.files ?? diskFiles;
     this.#segments = scanned.segments;
     this.#segmentBytesMax = options.segmentBytesMax ?? 64 * 1024 * 1024;
     this.#reader = new LogReader(scanned.segments);
@@ -80,7 +87,7 @@ export class SegmentLog implements AsyncDisposable {
     try {
       await deleteLeftovers(dir);
       const scanned = await scanLog(dir);
-      await settle(dir, scanned.segments.at(-1));
+      await settle(dir, scanned.segments.at(-1), options.files ?? diskFiles);
       return new SegmentLog(dir, lock, scanned, options);
     } catch (error) {
       await lock.release();
@@ -90,10 +97,13 @@ export class SegmentLog implements AsyncDisposable {
 
   /**
    * The records in `dir` as of now, without the lock and without changing anything: also beside a running owner, whose
-   * last records may then be seen before they are durable. A torn tail is left out. Throws `LogDamagedError`.
+   * last records may then be seen before they are durable; with `files` they are made so first, for readers that keep what they
+   * read. A torn tail is left out. Throws `LogDamagedError`.
    */
-  static async openReadOnly(dir: string): Promise<LogReader> {
-    return new LogReader((await scanLog(dir)).segments);
+  static async openReadOnly(dir: string, files?: LogFiles): Promise<LogReader> {
+    const { segments } = await scanLog(dir);
+    if (files !== undefined) await makeDurable(dir, segments.at(-1), files);
+    return new LogReader(segments);
   }
 
   get firstOffset(): number {
@@ -169,6 +179,18 @@ export class SegmentLog implements AsyncDisposable {
     };
   }
 
+  /** The segments, oldest first, without the last: those that `dropBefore` may delete. */
+  async sizes(): Promise<SegmentSize[]> {
+    const whole = this.#segments.slice(0, -1);
+    return Promise.all(
+      whole.map(async ({ path, endOffset, bytes }) => ({
+        endOffset,
+        bytes,
+        writtenMs: (await stat(path)).mtimeMs,
+      })),
+    );
+  }
+
   /** Deletes the segments that lie wholly below `offset`, never the last. Answers the new `firstOffset`. */
   async dropBefore(offset: number): Promise<number> {
     this.#refuseClosed();
@@ -178,7 +200,7 @@ export class SegmentLog implements AsyncDisposable {
         await this.#reader.settled();
         await dropped.closeReading();
         await rm(dropped.path);
-        await syncDirectory(this.#dir);
+        await this.#files.syncDirectory(this.#dir);
       }
       return this.firstOffset;
     });
@@ -225,7 +247,7 @@ export class SegmentLog implements AsyncDisposable {
       throw writeError(error);
     }
     try {
-      await file.datasync();
+      await this.#files.sync(segment.path, file);
     } catch (error) {
       this.#failure = error;
       await this.#cutBack(file, segment);
@@ -240,7 +262,7 @@ export class SegmentLog implements AsyncDisposable {
   async #cutBack(file: FileHandle, segment: Segment): Promise<void> {
     try {
       await file.truncate(segment.bytes);
-      await file.datasync();
+      await this.#files.sync(segment.path, file);
     } catch (error) {
       this.#failure ??= error;
     }
@@ -267,7 +289,7 @@ export class SegmentLog implements AsyncDisposable {
   async #create(path: string): Promise<FileHandle> {
     const file = await open(path, 'wx');
     try {
-      await syncDirectory(this.#dir);
+      await this.#files.syncDirectory(this.#dir);
       return file;
     } catch (error) {
       await file.close();
@@ -297,7 +319,7 @@ export class SegmentLog implements AsyncDisposable {
       throw writeError(error);
     }
     try {
-      await syncDirectory(this.#dir);
+      await this.#files.syncDirectory(this.#dir);
     } catch (error) {
       this.#failure = error;
       throw writeError(error);
@@ -343,13 +365,25 @@ async function deleteLeftovers(dir: string): Promise<void> {
 }
 
 /** Cuts the torn tail and makes durable what a killed owner had written without an fsync. */
-async function settle(dir: string, last: Segment | undefined): Promise<void> {
-  await syncDirectory(dir);
+async function settle(dir: string, last: Segment | undefined, files: LogFiles): Promise<void> {
+  await files.syncDirectory(dir);
   if (last === undefined) return;
   const file = await open(last.path, 'r+');
   try {
     await file.truncate(last.bytes);
-    await file.sync();
+    await files.sync(last.path, file);
+  } finally {
+    await file.close();
+  }
+}
+
+/** Makes durable what a running owner has written, so that no crash takes back what was read. */
+async function makeDurable(dir: string, last: Segment | undefined, files: LogFiles): Promise<void> {
+  await files.syncDirectory(dir);
+  if (last === undefined) return;
+  const file = await open(last.path, 'r');
+  try {
+    await files.sync(last.path, file);
   } finally {
     await file.close();
   }

@@ -1,8 +1,9 @@
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
-import { FUTURE_MS_MAX, systemClock } from '../../common/clock.ts';
+import { systemClock } from '../../common/clock.ts';
 import { ConfigSource } from '../../common/config.ts';
+import { eventsSchema } from '../../common/log/check-feedback.ts';
+import { openLog } from '../../common/log/open-log.ts';
 import { parseColumnMap } from '../training/import/columns.ts';
 import { readDataset } from '../training/import/dataset.ts';
 import { ImportError, type ImportReport } from '../training/import/report.ts';
@@ -53,6 +54,8 @@ export async function importFiles(
   home: string,
   progress: Progress = () => {},
 ): Promise<{ done: LogImport; report: ImportReport }> {
+  const config = new ConfigSource().at(home);
+  const { futureHoursMax } = config.section('events', eventsSchema);
   const dataset = await readDataset(path, {
     items: flags.items,
     users: flags.users,
@@ -60,7 +63,7 @@ export async function importFiles(
     defaultAction: flags.defaultAction,
     strict: flags.strict,
     actionOf: actionTranslator(flags.actions),
-    latestMs: systemClock.nowMs() + FUTURE_MS_MAX,
+    latestMs: systemClock.nowMs() + futureHoursMax * 3_600_000,
     checkItem: checkItemRow,
     onProgress: ({ bytesRead, bytesTotal }) => progress('reading', bytesRead, bytesTotal),
   });
@@ -71,7 +74,8 @@ export async function importFiles(
     throw new ImportError(`${path}: all ${report.rows} rows are bad; the first, ${file}:${line}: ${reason}`);
   }
   const writing = (events: number, total: number): void => progress('writing', events, total);
-  return { done: await importIntoLog(join(home, 'log'), dataset, writing), report };
+  await using log = await openLog(config);
+  return { done: await importIntoLog(log, dataset, writing), report };
 }
 
 /** Names of actions in the file to Millrace's; undefined for what is neither. */

@@ -1,10 +1,9 @@
 import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { text as textOf } from 'node:stream/consumers';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { ConfigSource } from '../../common/config.ts';
-import { MillraceError } from '../../common/errors.ts';
+import { asMillraceError, MillraceError } from '../../common/errors.ts';
 import { athenaTables } from '../../common/lake/athena-tables.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { openLake } from '../../common/lake/lake.ts';
@@ -13,12 +12,17 @@ import { openStorage } from '../../common/lake/open-storage.ts';
 import { Roller } from '../../common/lake/roller.ts';
 import { TABLES } from '../../common/lake/schema.ts';
 import { checkSql } from '../../common/lake/sql-subset.ts';
-import { SegmentLog } from '../../common/log/segment-log.ts';
+import { openLogReader } from '../../common/log/open-log.ts';
+import { rootCall } from '../../common/rpc/call.ts';
+import { Channel } from '../../common/rpc/client.ts';
+import { contracts } from '../../common/rpc/services.ts';
+import { addressesSchema } from '../../common/service.ts';
 import { sizeText } from './bytes.ts';
 import { ProgressBars } from './progress-bar.ts';
 import { tableLines } from './table.ts';
 
 const CELL_WIDTH_MAX = 60;
+const COMMIT_TIMEOUT_MS = 1_000;
 
 /** `millrace lake roll|status|query`. */
 export function lakeCommand(): Command {
@@ -62,13 +66,14 @@ async function roll(): Promise<void> {
   const source = new ConfigSource();
   const bars = new ProgressBars();
   try {
-    await using log = await SegmentLog.openReadOnly(join(source.home, 'log'));
+    await using log = await openLogReader(source);
     await using roller = await Roller.open(lakeConfig(source));
     const from = roller.manifest.endOffset;
     const [filesBefore, total] = [roller.manifest.files.length, log.endOffset - from];
     const end = await roller.roll(log, {
       progress: ({ untilOffset }) => bars.progress('rolling', untilOffset - from, total),
     });
+    await commitOffset(source, end);
     const files = roller.manifest.files.slice(filesBefore);
     bars.end();
     const bytes = sizeText(files.reduce((sum, file) => sum + file.bytes, 0));
@@ -78,10 +83,19 @@ async function roll(): Promise<void> {
   }
 }
 
+/** Tells the logging service, if it runs, that its retention may go on up to here. */
+async function commitOffset(source: ConfigSource, offset: number): Promise<void> {
+  using channel = new Channel(source.section('addresses', addressesSchema).logging);
+  const logging = channel.client(contracts.logging);
+  await logging
+    .commit({ consumer: 'lake', offset }, rootCall({ timeoutMs: COMMIT_TIMEOUT_MS }))
+    .catch(() => {});
+}
+
 async function status(json: boolean): Promise<void> {
   const source = new ConfigSource();
   await using lake = await openLake(lakeConfig(source));
-  const logEnd = await logEndOffset(source.home);
+  const logEnd = await logEndOffset(source);
   const tables = Object.keys(TABLES).map((table) => {
     const files = lake.files.filter(({ key }) => key.startsWith(`${table}/`));
     const sum = (of: (file: (typeof files)[number]) => number): number =>
@@ -110,12 +124,12 @@ async function status(json: boolean): Promise<void> {
 }
 
 /** Undefined if there is no log. */
-async function logEndOffset(home: string): Promise<number | undefined> {
+async function logEndOffset(source: ConfigSource): Promise<number | undefined> {
   try {
-    await using log = await SegmentLog.openReadOnly(join(home, 'log'));
+    await using log = await openLogReader(source);
     return log.endOffset;
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
+    if (asMillraceError(error).reason === 'LOG_UNAVAILABLE') return undefined;
     throw error;
   }
 }

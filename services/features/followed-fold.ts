@@ -1,6 +1,6 @@
 import { pause } from '../../common/clock.ts';
 import { consume } from '../../common/log/consume.ts';
-import { type Call, untilDeadline } from '../../common/rpc/call.ts';
+import { type Call, rootCall, untilDeadline } from '../../common/rpc/call.ts';
 import type { LoggingService } from '../../common/rpc/services.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
@@ -11,6 +11,7 @@ import type { FeatureFold } from './stage.ts';
 import type { UserStore } from './stores/user-store.ts';
 import { Watchers } from './watchers.ts';
 
+const COMMIT_TIMEOUT_MS = 2_000;
 const KINDS = [EventKind.EVENT_KIND_FEEDBACK, EventKind.EVENT_KIND_CATALOGUE, EventKind.EVENT_KIND_USER];
 
 /** What a batch under way may take when the service closes. */
@@ -142,10 +143,19 @@ export class FollowedFold {
     if (isSnapshotDue) await this.#save();
   }
 
+  /** Lets retention go on up to the snapshot; a log that is away learns it from a later one. */
+  async #commit(): Promise<void> {
+    const call = rootCall({ timeoutMs: COMMIT_TIMEOUT_MS });
+    await this.#logging.commit({ consumer: 'features', offset: this.#savedOffset }, call).catch((error) => {
+      this.#log.debug({ err: error }, 'the log was not told of the snapshot');
+    });
+  }
+
   async #save(): Promise<void> {
     try {
       await this.#snapshots.save(this.fold);
       this.#savedOffset = this.fold.offset;
+      await this.#commit();
     } catch (error) {
       this.#log.error({ err: error }, 'snapshot could not be written; the log still holds everything');
     }

@@ -2,13 +2,32 @@ import { rename } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { pause } from '../../common/clock.ts';
+import { consume } from '../../common/log/consume.ts';
 import { rootCall } from '../../common/rpc/call.ts';
-import { Event, EventKind, SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
-import type { Action } from '../../gen/millrace/type/v1/type.ts';
+import { createLogger } from '../../common/telemetry/log.ts';
+import {
+  Event,
+  EventKind,
+  type Feedback,
+  type RecordedEvent,
+  SubscribeRequest,
+} from '../../gen/millrace/logging/v1/logging.ts';
+import { Action } from '../../gen/millrace/type/v1/type.ts';
+import { NATS, TestServer } from '../../test/support/servers.ts';
 import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { click, decision } from './fixtures/events.ts';
 import { openLogging } from './fixtures/open.ts';
 
+function preference(fields: { itemId?: string; categories?: string[] }): Event {
+  return Event.fromPartial({
+    eventId: 'a',
+    timeMs: 1,
+    feedback: { userId: 'u', action: Action.ACTION_PREFER, ...fields },
+  });
+}
+
+/** How long NATS is gone, milliseconds. */
+const OUTAGE_MS = Number(process.env.MILLRACE_OUTAGE_MS ?? 1_000);
 const call = () => rootCall({ timeoutMs: 20_000 });
 
 describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
@@ -120,8 +139,46 @@ describe.each(['memory', 'socket'] as const)('over %s', (transport) => {
       'events[0].feedback.action',
     ],
     [
+      'no user',
+      [Event.fromPartial({ eventId: 'a', feedback: { itemId: 'i', action: 1 } })],
+      'events[0].feedback.user_id',
+    ],
+    [
+      'no item',
+      [Event.fromPartial({ eventId: 'a', feedback: { userId: 'u', action: 1 } })],
+      'events[0].feedback.item_id',
+    ],
+    ['the far future', [{ ...click('a'), timeMs: Date.now() + 25 * 3_600_000 }], 'events[0].time_ms'],
+    ['more than 64 KB', [click('z'), click('a', 'x'.repeat(66_000))], 'events[1]'],
+    [
+      'a preference for an item',
+      [preference({ itemId: 'i', categories: ['Drama'] })],
+      'events[0].feedback.item_id',
+    ],
+    ['a preference for nothing', [preference({})], 'events[0].feedback.categories'],
+    [
+      'a preference for 101 categories',
+      [preference({ categories: Array.from({ length: 101 }, (_, i) => `c${i}`) })],
+      'events[0].feedback.categories',
+    ],
+    [
+      'a device that is too long',
+      [
+        Event.fromPartial({
+          ...click('a'),
+          feedback: { ...click('a').feedback, context: { device: 'x'.repeat(65) } },
+        }),
+      ],
+      'events[0].feedback.context.device',
+    ],
+    [
       'a value that is no number',
-      [Event.fromPartial({ eventId: 'a', feedback: { action: 1, value: Number.NaN } })],
+      [
+        Event.fromPartial({
+          eventId: 'a',
+          feedback: { userId: 'u', itemId: 'i', action: 1, value: Number.NaN },
+        }),
+      ],
       'events[0].feedback.value',
     ],
   ])('%s is refused with the field, and nothing is written', async (_, events, field) => {
@@ -205,4 +262,114 @@ test('while the log cannot be written appends are UNAVAILABLE and health says so
     [false, true],
   ]);
   expect(opened.health).toEqual([true, false, true]);
+});
+
+test('stated preferences and contexts come back as they were given', async () => {
+  await using folder = await temporaryHome();
+  await using opened = await openLogging(folder.home);
+  const stated = preference({ categories: ['Drama', 'Comedy'] });
+  const context = { device: 'mobile', locale: 'de-CH', surface: 'home', region: 'CH' };
+  const clicked = { ...click('b'), feedback: { ...(click('b').feedback as Feedback), context } };
+  await opened.logging.append({ events: [stated, clicked] }, call());
+  const batches = opened.logging.subscribe(SubscribeRequest.fromPartial({}), call());
+  const { value } = await batches[Symbol.asyncIterator]().next();
+  expect(value.events.map(({ event }: RecordedEvent) => event)).toEqual([stated, clicked]);
+});
+
+test('retention deletes only what every consumer has committed, and remembers that when it starts again', async () => {
+  await using folder = await temporaryHome();
+  const settings = {
+    MILLRACE__LOGGING__SEGMENT_BYTES_MAX: '4096',
+    MILLRACE__LOGGING__RETENTION: '{bytesMax: 4096, checkSeconds: 0.02}',
+  };
+  const events = (from: number) =>
+    Array.from({ length: 20 }, (_, i) => click(`${from + i}`, 'x'.repeat(1_000)));
+  {
+    await using opened = await openLogging(folder.home, 'memory', settings);
+    await opened.logging.commit({ consumer: 'lake', offset: 0 }, call());
+    await opened.logging.commit({ consumer: 'features', offset: 10 }, call());
+    for (const each of events(0)) await opened.logging.append({ events: [each] }, call());
+    await expect(opened.logging.commit({ consumer: 'Lake!', offset: 0 }, call())).rejects.toMatchObject({
+      violations: [{ field: 'consumer' }],
+    });
+  }
+  await using opened = await openLogging(folder.home, 'memory', settings);
+  await pause(100);
+  const first = async () =>
+    (await opened.logging.commit({ consumer: 'features', offset: 10 }, call())).firstOffset;
+  expect(await first()).toBe(0);
+  await opened.logging.commit({ consumer: 'lake', offset: 20 }, call());
+  await expect.poll(first, { timeout: 10_000 }).toBeGreaterThan(5);
+  expect(await first()).toBeLessThanOrEqual(10);
+  const batches = opened.logging.subscribe(SubscribeRequest.fromPartial({ offset: 0 }), call());
+  await expect(batches[Symbol.asyncIterator]().next()).rejects.toMatchObject({ reason: 'OFFSET_TRUNCATED' });
+  expect(
+    (await opened.logging.append({ events: events(0).slice(-5) }, call())).duplicates.every(Boolean),
+  ).toBe(true);
+});
+
+describe.skipIf(NATS.program === undefined)(`over NATS (skipped: ${NATS.absent})`, () => {
+  const settings = ({ port }: TestServer) => ({
+    MILLRACE__LOGGING__ENGINE: 'nats',
+    MILLRACE__LOGGING__NATS: `{servers: ['127.0.0.1:${port}'], appendTimeoutMs: 500}`,
+  });
+
+  test('events, duplicates, decisions and subscriptions are as over local segments, also after a restart', async () => {
+    await using server = await TestServer.start(NATS);
+    await using folder = await temporaryHome();
+    {
+      await using opened = await openLogging(folder.home, 'memory', settings(server));
+      const events = [click('a'), decision('r'), click('b')];
+      expect((await opened.logging.append({ events }, call())).offsets).toEqual([0, 1, 2]);
+      const again = await opened.logging.append({ events: [click('b'), click('c')] }, call());
+      expect([again.offsets, again.duplicates]).toEqual([
+        [2, 3],
+        [true, false],
+      ]);
+    }
+    await using opened = await openLogging(folder.home, 'memory', settings(server));
+    expect((await opened.logging.append({ events: [click('c')] }, call())).duplicates).toEqual([true]);
+    expect(await opened.logging.getDecision({ requestId: 'r' }, call())).toMatchObject({ offset: 1 });
+    const batches = opened.logging.subscribe(SubscribeRequest.fromPartial({}), call());
+    const { value } = await batches[Symbol.asyncIterator]().next();
+    expect(value.events.map(({ event }: RecordedEvent) => event?.eventId)).toEqual(['a', 'd-r', 'b', 'c']);
+  });
+
+  test('while NATS is gone appends are LOG_UNAVAILABLE and the service lives; then all goes on, nothing lost or twice', async () => {
+    await using server = await TestServer.start(NATS);
+    await using folder = await temporaryHome();
+    await using opened = await openLogging(folder.home, 'socket', settings(server));
+    const stopping = new AbortController();
+    const got: string[] = [];
+    const consuming = consume({
+      logging: opened.logging,
+      consumer: 'test',
+      offset: 0,
+      kinds: [],
+      handle: ({ events }) => void got.push(...events.map(({ event }) => event?.eventId as string)),
+      signal: stopping.signal,
+      log: createLogger('test'),
+    });
+    await opened.logging.append({ events: [click('a')] }, call());
+    await server.kill();
+    const until = Date.now() + OUTAGE_MS;
+    do {
+      await expect(opened.logging.append({ events: [click('b')] }, call())).rejects.toMatchObject({
+        reason: 'LOG_UNAVAILABLE',
+      });
+      await pause(50);
+    } while (Date.now() < until);
+    expect(opened.health.at(-1)).toBe(false);
+    await server.restart();
+    const retried = () =>
+      opened.logging.append({ events: [click('b'), click('a')] }, call()).then(
+        ({ offsets }) => offsets,
+        () => [],
+      );
+    await expect.poll(retried, { timeout: 20_000 }).toEqual([1, 0]);
+    expect(opened.health.at(-1)).toBe(true);
+    await expect.poll(() => got, { timeout: 20_000 }).toEqual(['a', 'b']);
+    stopping.abort();
+    await consuming;
+  }, 120_000);
 });

@@ -1,60 +1,57 @@
-import { join } from 'node:path';
-import { ACTION_BY_NAME } from '../../common/actions.ts';
-import { fieldError, type MillraceError } from '../../common/errors.ts';
-import { checkEventId } from '../../common/ids.ts';
-import { SegmentLog } from '../../common/log/segment-log.ts';
+import { systemClock } from '../../common/clock.ts';
+import { asMillraceError, fieldError } from '../../common/errors.ts';
+import { eventsSchema } from '../../common/log/check-feedback.ts';
+import { LocalLog } from '../../common/log/local-log.ts';
+import { loggingSchema } from '../../common/log/log-config.ts';
+import type { LogFiles } from '../../common/log/log-files.ts';
+import { logFolder, openLog } from '../../common/log/open-log.ts';
+import type { RecordLog } from '../../common/log/record-log.ts';
 import { contracts, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
+import type { Logger } from '../../common/telemetry/log.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
-import type {
-  AppendResponse,
-  Event,
-  Feedback,
-  SubscribeRequest,
-} from '../../gen/millrace/logging/v1/logging.ts';
-import { EVENTS_MAX, loggingSchema } from './config.ts';
+import type { AppendResponse, Event, SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
+import { checkedRecords, payloadName } from './check-events.ts';
+import { EVENTS_MAX } from './config.ts';
+import { Consumers } from './consumers.ts';
+import { startRetention } from './retention.ts';
 import { startRolling } from './rolling.ts';
 import { EventLog } from './stage.ts';
 
-const PAYLOADS = ['decision', 'feedback', 'catalogue', 'user'] as const;
-const ACTIONS = new Set(ACTION_BY_NAME.values());
-
-/** The logging service: the one owner of `$MILLRACE_HOME/log`. */
-export async function createLogging({
-  config: source,
-  log,
-}: Environment): Promise<Component & { implementation: LoggingService }> {
+/** The logging service: the one writer of the log. `files`: see `LogFiles`. */
+export async function createLogging(
+  { config: source, log }: Environment,
+  options: { files?: LogFiles } = {},
+): Promise<Component & { implementation: LoggingService }> {
   const config = source.section('logging', loggingSchema);
-  const segments = await SegmentLog.open(join(source.home, 'log'), {
-    segmentBytesMax: config.segmentBytesMax,
-  });
-  const { bytesCut, recordsCut } = segments.recovered;
-  metrics.logCutBytesTotal.inc(bytesCut);
-  if (bytesCut > 0) log.warn({ bytesCut, recordsCut }, 'a torn tail of the log was cut');
-  const events = await EventLog.open(segments, config);
-  const rolling = startRolling(segments, source, log);
-  let listener: (serving: boolean) => void = () => {};
-  let serving = true;
-  const changed = (now: boolean): void => {
-    if (now === serving) return;
-    serving = now;
-    listener(now);
-  };
+  const { futureHoursMax } = source.section('events', eventsSchema);
+  const records = await openLog(source, options);
+  noteRecovery(records, log);
+  const events = await EventLog.open(records, config);
+  const consumers = await Consumers.open(logFolder(source));
+  const retention = startRetention(records, consumers, config.retention, log);
+  const rolling = startRolling(records, source, log, (offset) => consumers.commit('lake', offset));
+  const health = new Health();
   const implementation: LoggingService = {
-    append: async (request) => {
-      checkEvents(request.events);
+    append: async ({ events: given }) => {
+      const checked = checkedRecords(given, systemClock.nowMs(), futureHoursMax);
       try {
-        const response = await appended(events, request.events);
-        changed(true);
-        return response;
+        const places = await events.append(checked);
+        health.set(true);
+        return answer(given, places, events.endOffset);
       } catch (error) {
-        if ((error as MillraceError).reason === 'LOG_UNAVAILABLE') changed(false);
+        if (asMillraceError(error).reason === 'LOG_UNAVAILABLE') health.set(false);
         throw error;
       }
     },
     subscribe: async function* (request, call) {
       checkSubscription(request);
       yield* events.subscribe(request, call.signal);
+    },
+    commit: async ({ consumer, offset }) => {
+      checkOffset(offset);
+      await consumers.commit(consumer, offset);
+      return { firstOffset: records.firstOffset };
     },
     getDecision: async ({ requestId }) => {
       const { offset, event } = await events.decision(requestId);
@@ -64,57 +61,59 @@ export async function createLogging({
   return {
     implementation,
     services: [served(contracts.logging, implementation)],
-    watchServing: (watcher) => {
-      listener = watcher;
-      listener(serving);
-    },
+    watchServing: (watcher) => health.watch(watcher),
     close: async () => {
       await rolling.stop();
-      await segments.close();
+      await retention.stop();
+      await records.close();
     },
   };
 }
 
-async function appended(log: EventLog, events: readonly Event[]): Promise<AppendResponse> {
-  const places = await log.append(events);
+/** Whether the log can be written, and who wants to know. */
+class Health {
+  #serving = true;
+  #listener: (serving: boolean) => void = () => {};
+
+  watch(listener: (serving: boolean) => void): void {
+    this.#listener = listener;
+    listener(this.#serving);
+  }
+
+  set(serving: boolean): void {
+    if (serving === this.#serving) return;
+    this.#serving = serving;
+    this.#listener(serving);
+  }
+}
+
+function noteRecovery(records: RecordLog, log: Logger): void {
+  if (!(records instanceof LocalLog)) return;
+  const { bytesCut, recordsCut } = records.segments.recovered;
+  metrics.logCutBytesTotal.inc(bytesCut);
+  if (bytesCut > 0) log.warn({ bytesCut, recordsCut }, 'a torn tail of the log was cut');
+}
+
+function answer(
+  events: readonly Event[],
+  places: readonly { offset: number; duplicate: boolean }[],
+  endOffset: number,
+): AppendResponse {
   for (const [i, { duplicate }] of places.entries())
-    if (!duplicate) metrics.logAppendedTotal.inc({ kind: payloadOf(events[i]) });
+    if (!duplicate) metrics.logAppendedTotal.inc({ kind: payloadName(events[i]) });
   return {
     partition: 0,
     offsets: places.map(({ offset }) => offset),
     duplicates: places.map(({ duplicate }) => duplicate),
-    endOffset: log.endOffset,
+    endOffset,
   };
 }
 
-function checkEvents(events: readonly Event[]): void {
-  if (events.length === 0 || events.length > EVENTS_MAX)
-    throw fieldError('events', `${events.length} events; 1 to ${EVENTS_MAX} are allowed`);
-  for (const [i, event] of events.entries()) {
-    checkEventId(event.eventId, `events[${i}].event_id`);
-    if (!(Number.isSafeInteger(event.timeMs) && event.timeMs >= 0))
-      throw fieldError(`events[${i}].time_ms`, `${event.timeMs} is no time since 1970`);
-    const payloads = PAYLOADS.filter((name) => event[name] !== undefined);
-    if (payloads.length !== 1)
-      throw fieldError(
-        `events[${i}].payload`,
-        payloads.length === 0 ? 'is missing' : `${payloads.join(' and ')} are both set`,
-      );
-    if (event.feedback !== undefined) checkFeedback(event.feedback, `events[${i}].feedback`);
-  }
-}
-
-function checkFeedback({ action, value }: Feedback, field: string): void {
-  if (!ACTIONS.has(action)) throw fieldError(`${field}.action`, `${action} is no known action`);
-  if (value !== undefined && !Number.isFinite(value))
-    throw fieldError(`${field}.value`, `${value} is not finite`);
-}
-
 function checkSubscription({ offset, batchMax }: SubscribeRequest): void {
-  if (!(Number.isSafeInteger(offset) && offset >= 0)) throw fieldError('offset', `${offset} is no offset`);
+  checkOffset(offset);
   if (batchMax > EVENTS_MAX) throw fieldError('batch_max', `${batchMax}; at most ${EVENTS_MAX}`);
 }
 
-function payloadOf(event: Event): string {
-  return PAYLOADS.find((name) => event[name] !== undefined) as string;
+function checkOffset(offset: number): void {
+  if (!(Number.isSafeInteger(offset) && offset >= 0)) throw fieldError('offset', `${offset} is no offset`);
 }

@@ -5,8 +5,8 @@ import {
   OffsetBeyondEndError,
   OffsetTruncatedError,
 } from '../../common/log/errors.ts';
-import { decodeEvent, encodeEvent, peekEvent } from '../../common/log/events.ts';
-import type { SegmentLog } from '../../common/log/segment-log.ts';
+import { decodeEvent, peekEvent } from '../../common/log/events.ts';
+import type { LogRecord, RecordLog, RecordPlace } from '../../common/log/record-log.ts';
 import type {
   Event,
   EventKind,
@@ -16,21 +16,20 @@ import type {
 import { BATCH_DEFAULT } from './config.ts';
 import { RecentOffsets } from './recent-offsets.ts';
 
-/** Where one event of an append is, and whether it had been there before. */
-interface Place {
-  readonly offset: number;
-  readonly duplicate: boolean;
-}
-
-/** Events over a segment log: each event id once, decisions by request id. */
+/** Events over a log: each event id once, decisions by request id. */
 export class EventLog {
-  readonly #log: SegmentLog;
+  readonly #log: RecordLog;
   readonly #ids: RecentOffsets;
   readonly #decisions: RecentOffsets;
   /** Events being written, by id. */
   readonly #inFlight = new Map<string, Promise<number>>();
+  /** One past the last record whose id is remembered. */
+  #remembered = 0;
+  /** Under way after a failure: the search for what of it is in the log. */
+  #settling: Promise<void> | undefined;
+  #isUnsure = false;
 
-  private constructor(log: SegmentLog, limits: { dedupEvents: number; decisionsMax: number }) {
+  private constructor(log: RecordLog, limits: { dedupEvents: number; decisionsMax: number }) {
     this.#log = log;
     this.#ids = new RecentOffsets(limits.dedupEvents);
     this.#decisions = new RecentOffsets(limits.decisionsMax);
@@ -38,16 +37,13 @@ export class EventLog {
 
   /** Reads the tail of the log to know its latest ids and decisions. */
   static async open(
-    log: SegmentLog,
+    log: RecordLog,
     limits: { dedupEvents: number; decisionsMax: number },
   ): Promise<EventLog> {
     const events = new EventLog(log, limits);
-    const remembered = Math.max(limits.dedupEvents, limits.decisionsMax);
-    for (let at = Math.max(log.firstOffset, log.endOffset - remembered); at < log.endOffset; ) {
-      const { offset, payloads } = await log.read(at);
-      for (const [i, payload] of payloads.entries()) events.#remember(payload, offset + i);
-      at = offset + payloads.length;
-    }
+    const tail = Math.max(limits.dedupEvents, limits.decisionsMax);
+    events.#remembered = Math.max(log.firstOffset, log.endOffset - tail);
+    await events.#rememberTail();
     return events;
   }
 
@@ -56,32 +52,34 @@ export class EventLog {
   }
 
   /** Answers when all events are durable. One whose id is known or being written is not written again. */
-  async append(events: readonly Event[]): Promise<Place[]> {
-    const fresh: Event[] = [];
-    const places: (Promise<Place> | Place | undefined)[] = [];
+  async append(records: readonly LogRecord[]): Promise<RecordPlace[]> {
+    if (this.#isUnsure) await this.#settle();
+    const fresh: LogRecord[] = [];
+    const places: (Promise<RecordPlace> | RecordPlace | undefined)[] = [];
     const indexOfFresh = new Map<string, number>();
-    for (const event of events) {
-      const known = this.#ids.get(event.eventId);
-      const inFlight = this.#inFlight.get(event.eventId);
+    for (const record of records) {
+      const known = this.#ids.get(record.id);
+      const inFlight = this.#inFlight.get(record.id);
       if (known !== undefined) places.push({ offset: known, duplicate: true });
       else if (inFlight !== undefined)
         places.push(handled(inFlight.then((offset) => ({ offset, duplicate: true }))));
       else {
         places.push(undefined);
-        if (indexOfFresh.has(event.eventId)) continue;
-        indexOfFresh.set(event.eventId, fresh.length);
-        fresh.push(event);
+        if (indexOfFresh.has(record.id)) continue;
+        indexOfFresh.set(record.id, fresh.length);
+        fresh.push(record);
       }
     }
-    const first = fresh.length === 0 ? 0 : await this.#write(fresh);
+    const written = fresh.length === 0 ? [] : await this.#write(fresh);
     const seen = new Set<string>();
     return Promise.all(
       places.map((place, i) => {
         if (place !== undefined) return place;
-        const { eventId } = events[i];
-        const duplicate = seen.has(eventId);
-        seen.add(eventId);
-        return { offset: first + (indexOfFresh.get(eventId) as number), duplicate };
+        const { id } = records[i];
+        const { offset, duplicate } = written[indexOfFresh.get(id) as number];
+        const again = seen.has(id);
+        seen.add(id);
+        return { offset, duplicate: duplicate || again };
       }),
     );
   }
@@ -123,20 +121,47 @@ export class EventLog {
     throw new MillraceError('DECISION_UNKNOWN', `no decision is recorded for request ${requestId}`);
   }
 
-  async #write(fresh: readonly Event[]): Promise<number> {
-    const payloads = fresh.map(encodeEvent);
-    const writing = this.#log.append(payloads).catch((error) => {
+  async #write(fresh: readonly LogRecord[]): Promise<RecordPlace[]> {
+    const writing = this.#log.append(fresh).catch((error) => {
+      this.#isUnsure ||= this.#log.mayKeepRejected;
       throw asLogFault(error);
     });
-    for (const [i, { eventId }] of fresh.entries()) {
-      this.#inFlight.set(eventId, handled(writing.then((first) => first + i)));
-    }
+    for (const [i, { id }] of fresh.entries())
+      this.#inFlight.set(id, handled(writing.then((places) => places[i].offset)));
     try {
-      const first = await writing;
-      for (const [i, payload] of payloads.entries()) this.#remember(payload, first + i);
-      return first;
+      const places = await writing;
+      for (const [i, { payload }] of fresh.entries()) this.#remember(payload, places[i].offset);
+      return places;
     } finally {
-      for (const { eventId } of fresh) this.#inFlight.delete(eventId);
+      for (const { id } of fresh) this.#inFlight.delete(id);
+    }
+  }
+
+  /** After a failure that may have left records in the log: learns their ids, so that a retry counts once. */
+  #settle(): Promise<void> {
+    this.#settling ??= (async () => {
+      try {
+        this.#isUnsure = false;
+        await this.#rememberTail();
+      } catch (error) {
+        this.#isUnsure = true;
+        throw asLogFault(error);
+      } finally {
+        this.#settling = undefined;
+      }
+    })();
+    return this.#settling;
+  }
+
+  /** Reads on from what is remembered to the log's end. */
+  async #rememberTail(): Promise<void> {
+    for (;;) {
+      const at = Math.max(this.#remembered, this.#log.firstOffset);
+      const { offset, payloads } = await this.#log.read(at);
+      for (const [i, payload] of payloads.entries())
+        if (payload.length > 0) this.#remember(payload, offset + i);
+      this.#remembered = Math.max(this.#remembered, offset + payloads.length);
+      if (payloads.length === 0) return;
     }
   }
 
@@ -149,7 +174,7 @@ export class EventLog {
   #batch(offset: number, payloads: Uint8Array[], wanted: ReadonlySet<EventKind>): SubscribeResponse {
     const events: SubscribeResponse['events'] = [];
     for (const [i, payload] of payloads.entries()) {
-      if (wanted.size > 0 && !wanted.has(peekEvent(payload).kind)) continue;
+      if (payload.length === 0 || (wanted.size > 0 && !wanted.has(peekEvent(payload).kind))) continue;
       events.push({ offset: offset + i, event: decodeEvent(payload) });
     }
     return { events, nextOffset: offset + payloads.length, endOffset: this.#log.endOffset };
@@ -162,7 +187,7 @@ function handled<T>(promise: Promise<T>): Promise<T> {
   return promise;
 }
 
-/** What the segment log throws, as the error that callers see. */
+/** What the log throws, as the error that callers see. */
 function asLogFault(error: unknown): MillraceError {
   if (error instanceof MillraceError) return error;
   const { message } = error as Error;

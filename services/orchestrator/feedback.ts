@@ -1,7 +1,7 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { FUTURE_MS_MAX } from '../../common/clock.ts';
 import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
-import { checkEventId, checkId } from '../../common/ids.ts';
+import { checkEventId } from '../../common/ids.ts';
+import { checkFeedback, checkTime } from '../../common/log/check-feedback.ts';
 import { type Call, remainingMs, within } from '../../common/rpc/call.ts';
 import type { FeaturesService, LoggingService } from '../../common/rpc/services.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -21,7 +21,6 @@ const WAIT_SHARE = 0.8;
 const APPEND_TIMEOUT_MS = 2_000;
 /** How long a hide waits for the features service to know of it. */
 const HIDE_WAIT_MS = 1_000;
-const ACTIONS: ReadonlySet<number> = new Set(Object.values(Action).filter((action) => action > 0));
 
 export interface FeedbackWorld {
   readonly catalogue: Catalogue;
@@ -31,6 +30,8 @@ export interface FeedbackWorld {
   readonly logging: LoggingService;
   readonly features: FeaturesService;
   readonly nowMs: number;
+  /** See `eventsSchema`. */
+  readonly futureHoursMax: number;
 }
 
 /**
@@ -62,7 +63,7 @@ export async function recordFeedback(
   }
   let hiddenBefore = 0;
   for (const [i, { userId, itemId, action }] of events.entries()) {
-    if (action === Action.ACTION_IMPRESSION) continue;
+    if (action === Action.ACTION_IMPRESSION || action === Action.ACTION_PREFER) continue;
     world.recentUsers.acted(userId, world.catalogue.ordinalEver(itemId) as number, appended.offsets[i]);
     if (action === Action.ACTION_HIDE) hiddenBefore = Math.max(hiddenBefore, appended.offsets[i] + 1);
   }
@@ -89,24 +90,28 @@ async function untilKnown(
   await features.getUserState({ userId, parts: [], asOf }, waitingCall(call, HIDE_WAIT_MS)).catch(() => {});
 }
 
-function toRecord(event: FeedbackEvent, at: string, { catalogue, tokens, nowMs }: FeedbackWorld): Event {
-  const { eventId, itemId, action, value, attributionToken: token } = event;
+function toRecord(event: FeedbackEvent, at: string, world: FeedbackWorld): Event {
+  const { catalogue, tokens, nowMs, futureHoursMax } = world;
+  const { eventId, userId, itemId, action, value, categories, context, attributionToken: token } = event;
   checkEventId(eventId, `${at}.event_id`);
-  const userId = checkId(event.userId, `${at}.user_id`);
-  checkId(itemId, `${at}.item_id`);
-  if (!ACTIONS.has(action)) throw fieldError(`${at}.action`, `${action} is not an action`);
-  if (value !== undefined && !Number.isFinite(value))
-    throw fieldError(`${at}.value`, `${value} is not finite`);
+  checkFeedback(event, at);
   const timeMs = event.timeMs === 0 ? nowMs : event.timeMs;
-  if (timeMs < 0 || timeMs > nowMs + FUTURE_MS_MAX)
-    throw fieldError(`${at}.time_ms`, `${timeMs} is before 1970 or in the future`);
-  if (catalogue.ordinalEver(itemId) === undefined)
+  checkTime(timeMs, nowMs, futureHoursMax, `${at}.time_ms`);
+  if (itemId !== '' && catalogue.ordinalEver(itemId) === undefined)
     throw fieldError(`${at}.item_id`, 'was never in the catalogue', 'ITEM_UNKNOWN');
   const shown =
     token === '' ? undefined : tokens.readAttribution(token, userId, itemId, `${at}.attribution_token`);
   return Event.fromPartial({
     eventId,
     timeMs,
-    feedback: { userId, itemId, action, ...(value === undefined ? {} : { value }), ...shown },
+    feedback: {
+      userId,
+      itemId,
+      action,
+      categories,
+      ...(value === undefined ? {} : { value }),
+      ...(context === undefined ? {} : { context }),
+      ...shown,
+    },
   });
 }

@@ -7,6 +7,7 @@ import { systemClock } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import { checkId } from '../../common/ids.ts';
+import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -51,7 +52,16 @@ export async function createOrchestrator(
     queueMax: config.recordQueueMax,
   });
   const tokens = new Tokens(await tokenKey(config.tokenKey, folder));
-  const implementation = new FrontDoor({ config, peers, catalogue, routes, recorder, tokens });
+  const { futureHoursMax } = source.section('events', eventsSchema);
+  const implementation = new FrontDoor({
+    config,
+    peers,
+    catalogue,
+    routes,
+    recorder,
+    tokens,
+    futureHoursMax,
+  });
   return {
     implementation,
     services: [served(contracts.orchestrator, implementation)],
@@ -82,6 +92,7 @@ interface Parts {
   readonly routes: Routes;
   readonly recorder: Recorder;
   readonly tokens: Tokens;
+  readonly futureHoursMax: number;
 }
 
 function newQuality({ qualityMin }: OrchestratorConfig): World['quality'] {
@@ -176,6 +187,7 @@ class FrontDoor implements OrchestratorService {
       recorder,
       recentUsers: this.#recentUsers,
       nowMs: systemClock.nowMs(),
+      futureHoursMax: this.#parts.futureHoursMax,
     };
     return recordFeedback(events, world, call);
   }

@@ -7,7 +7,9 @@ import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
 import { schemaOfBundle } from '../../common/features/schema.ts';
-import { SegmentLog } from '../../common/log/segment-log.ts';
+import { recordOf } from '../../common/log/events.ts';
+import { LocalLog } from '../../common/log/local-log.ts';
+import { loggingSchema } from '../../common/log/log-config.ts';
 import { decodeIals } from '../../common/models/ials.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { rootCall } from '../../common/rpc/call.ts';
@@ -18,7 +20,6 @@ import { openSources } from '../../services/candidates/sources/table.ts';
 import { RetrieveStage } from '../../services/candidates/stage.ts';
 import { filteringSchema } from '../../services/filtering/config.ts';
 import { FilterStage } from '../../services/filtering/stage.ts';
-import { loggingSchema } from '../../services/logging/config.ts';
 import { EventLog } from '../../services/logging/stage.ts';
 import { RankStage } from '../../services/ranking/stage.ts';
 import { policyOf, rerankingSchema } from '../../services/reranking/config.ts';
@@ -48,14 +49,14 @@ export async function openPureWork(
   const catalogue = Catalogue.read(await bundle.read(Part.catalogue));
   const counters = await bundle.decoded(Part.counters, ItemCounters.read);
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-log-'));
-  const segments = await SegmentLog.open(folder);
+  const segments = await LocalLog.open(folder);
   const batch: Event[] = [];
   let appended = 0;
   const events = await EventLog.open(segments, loggingSchema.parse({}));
   const log: StageWork = async (n) => {
     const event = { ...inputs.logging[n % inputs.logging.length], eventId: `decision-${appended++}` };
     batch.push(event);
-    if (batch.length === LOG_BATCH) await events.append(batch.splice(0));
+    if (batch.length === LOG_BATCH) await events.append(batch.splice(0).map(recordOf));
   };
   const stages = {
     candidates: await retrieval(bundle, catalogue, inputs.candidates),

@@ -13,6 +13,11 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
       'blocked items are gone and new ones found at once, under load, with the same ordinals everywhere',
     load: async () => (await import('./catalogue.ts')).verifyCatalogue,
   },
+  'log-crash': {
+    promise:
+      'no acknowledged event is lost or counted twice in log, lake and features, whatever is killed and whatever was not fsynced',
+    load: async () => (await import('./log-crash/log-crash.ts')).verifyLogCrash,
+  },
   parity: {
     promise: 'every served feature vector is made again from the lake alone, bit for bit',
     load: async () => (await import('./parity/parity.ts')).verifyParity,

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ACTION_BY_NAME } from '../../../common/actions.ts';
 import { systemClock } from '../../../common/clock.ts';
+import { LocalLog } from '../../../common/log/local-log.ts';
 import { Audience } from '../../simulator/audience.ts';
 import { bootstrapLog } from '../../simulator/bootstrap-log.ts';
 import type { EventColumns } from '../../simulator/events.ts';
@@ -40,8 +41,9 @@ export async function writeDemoWorld(
 ): Promise<void> {
   const indexes = new Uint8Array(256);
   for (const [index, action] of [...ACTION_BY_NAME.values()].entries()) indexes[action] = index;
+  await using log = await LocalLog.open(join(home, 'log'));
   await importIntoLog(
-    join(home, 'log'),
+    log,
     {
       users: audience.users.map(({ id }) => id),
       userRows: audience.users.map(({ id, profile }) => ({ id, attributes: { ...profile } })),

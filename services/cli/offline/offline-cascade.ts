@@ -127,6 +127,7 @@ async function absent(): Promise<never> {
 /** The flow itself asks nothing of the log. */
 const noLog: LoggingService = {
   append: absent,
+  commit: absent,
   getDecision: absent,
   // biome-ignore lint/correctness/useYield: nothing ever comes
   subscribe: async function* () {

@@ -7,6 +7,7 @@ import { lakeConfig } from '../../../common/lake/config.ts';
 import { openLake } from '../../../common/lake/lake.ts';
 import { Roller } from '../../../common/lake/roller.ts';
 import { encodeEvent } from '../../../common/log/events.ts';
+import { LocalLog } from '../../../common/log/local-log.ts';
 import { SegmentLog } from '../../../common/log/segment-log.ts';
 import { Random } from '../../../common/random.ts';
 import { projectRoot } from '../../../common/root.ts';
@@ -24,9 +25,10 @@ const DAY = 86_400_000;
 const START = Date.UTC(2024, 0, 30);
 
 /** Imports a data set of the items named, each with one event. */
-function importItems(log: string, ids: readonly string[]): Promise<unknown> {
+async function importItems(folder: string, ids: readonly string[]): Promise<void> {
   const rows = ids.length;
-  return importIntoLog(log, {
+  await using log = await LocalLog.open(folder);
+  await importIntoLog(log, {
     users: ['importer'],
     items: ids.map((id) => ({ id, title: id, categories: ['x'], attributes: {} })),
     bareItems: 0,

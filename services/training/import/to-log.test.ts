@@ -2,11 +2,16 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { readEventsOf } from '../../../common/log/events.ts';
+import { LocalLog } from '../../../common/log/local-log.ts';
+import { natsSchema } from '../../../common/log/log-config.ts';
+import { NatsLog } from '../../../common/log/nats-log.ts';
 import { SegmentLog } from '../../../common/log/segment-log.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
+import { NATS, TestServer } from '../../../test/support/servers.ts';
 import { type LogData, readLog } from '../dataset/from-log.ts';
 import { type Dataset, type DatasetOptions, readDataset } from './dataset.ts';
-import { checkItemRow, importIntoLog } from './to-log.ts';
+import { checkItemRow, importIntoLog, type LogImport, type LogSource } from './to-log.ts';
 
 let folder = '';
 let log = '';
@@ -58,9 +63,14 @@ function feedbackOf({ users, catalogue, feedback }: LogData): unknown[][] {
   ]);
 }
 
+async function imported(folder: string, source: LogSource): Promise<LogImport> {
+  await using opened = await LocalLog.open(folder);
+  return await importIntoLog(opened, source);
+}
+
 describe('importIntoLog', () => {
   it('gives back what the files say: items by file order, feedback by time, ties by ordinal', async () => {
-    const done = await importIntoLog(log, await dataset());
+    const done = await imported(log, await dataset());
     expect(done).toEqual({ imported: true, items: 4, users: 2, interactions: 5, firstOffset: 0 });
     const data = await readLog(log);
     const { catalogue } = data;
@@ -85,14 +95,14 @@ describe('importIntoLog', () => {
   });
 
   it('imports nothing that the log has already, and of a changed item file only what changed', async () => {
-    await importIntoLog(log, await dataset());
+    await imported(log, await dataset());
     const before = await readLog(log);
-    expect(await importIntoLog(log, await dataset())).toMatchObject({ imported: false, firstOffset: 11 });
+    expect(await imported(log, await dataset())).toMatchObject({ imported: false, firstOffset: 11 });
     expect((await readLog(log)).endOffset).toBe(before.endOffset);
 
     const items = ITEMS.replace('First', 'Renamed');
     const events = 'user_id,item_id,timestamp\nu9,a,4000';
-    const again = await importIntoLog(log, await dataset({ items, events }));
+    const again = await imported(log, await dataset({ items, events }));
     expect(again).toMatchObject({ imported: true, items: 1, interactions: 1 });
     const { catalogue } = await readLog(log);
     expect([catalogue.size, catalogue.lineage]).toEqual([4, before.catalogue.lineage]);
@@ -100,14 +110,14 @@ describe('importIntoLog', () => {
   });
 
   it('reads only events before an offset when asked', async () => {
-    await importIntoLog(log, await dataset());
+    await imported(log, await dataset());
     const { endOffset, feedback } = await readLog(log, 8);
     expect([endOffset, feedback.user.length]).toEqual([8, 2]);
   });
 
   it('names the process that owns the log', async () => {
     await using _owner = await SegmentLog.open(log);
-    await expect(importIntoLog(log, await dataset())).rejects.toMatchObject({
+    await expect(imported(log, await dataset())).rejects.toMatchObject({
       name: 'LogLockedError',
       message: expect.stringContaining(String(process.pid)),
     });
@@ -115,7 +125,7 @@ describe('importIntoLog', () => {
 
   it('leaves nothing behind where it fails on the way', async () => {
     const broken = { ...(await dataset()), actions: ['view', 'no such action'] };
-    await expect(importIntoLog(log, broken)).rejects.toThrow('no such action');
+    await expect(imported(log, broken)).rejects.toThrow('no such action');
     expect((await readLog(log)).endOffset).toBe(0);
     expect((await readdir(log)).filter((name) => name.includes('staged'))).toEqual([]);
   });
@@ -130,3 +140,44 @@ describe('checkItemRow', () => {
     expect(rows.map(({ id }) => id)).not.toContain('d');
   });
 });
+
+it.skipIf(NATS.program === undefined)(
+  `an import into NATS that ended early is completed by doing it again (needs NATS: ${NATS.absent})`,
+  async () => {
+    await using server = await TestServer.start(NATS);
+    const config = natsSchema.parse({ servers: [`127.0.0.1:${server.port}`], appendTimeoutMs: 500 });
+    const rows = 20_000;
+    const source: LogSource = {
+      users: ['u'],
+      userRows: [{ id: 'u', attributes: {} }],
+      items: ['a', 'b'].map((id) => ({ id, title: id, categories: [], attributes: {} })),
+      bareItems: 0,
+      actions: ['view'],
+      interactions: {
+        user: new Uint32Array(rows),
+        item: Uint32Array.from({ length: rows }, (_, i) => i % 2),
+        action: new Uint8Array(rows),
+        value: new Float32Array(rows).fill(Number.NaN),
+        timeMs: Float64Array.from({ length: rows }, (_, i) => i),
+      },
+    };
+    await using log = await NatsLog.open(config);
+    const ended = importIntoLog(log, source, (done) => {
+      if (done === 8_192) void server.kill();
+    });
+    await expect(ended).rejects.toMatchObject({ name: 'LogWriteError' });
+    await server.restart();
+    const again = () =>
+      importIntoLog(log, source).then(
+        ({ imported: written }) => written,
+        () => undefined,
+      );
+    await expect.poll(again, { timeout: 20_000 }).toBe(true);
+    expect(await importIntoLog(log, source)).toMatchObject({ imported: false });
+    const ids: string[] = [];
+    for await (const { event } of readEventsOf(log)) ids.push(event.eventId);
+    expect(ids.length).toBe(rows + 3);
+    expect(new Set(ids).size).toBe(ids.length);
+  },
+  60_000,
+);

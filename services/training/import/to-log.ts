@@ -4,8 +4,8 @@ import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { CatalogueFold } from '../../../common/catalogue/fold.ts';
 import { batchName, changeEvents, checkItem, upsertChanges } from '../../../common/catalogue/writer.ts';
 import { bytesOf } from '../../../common/columns.ts';
-import { encodeEvent, readEventsOf } from '../../../common/log/events.ts';
-import { SegmentLog } from '../../../common/log/segment-log.ts';
+import { readEventsOf, recordOf } from '../../../common/log/events.ts';
+import type { LogRecord, RecordLog } from '../../../common/log/record-log.ts';
 import { Item } from '../../../gen/millrace/features/v1/features.ts';
 import type { Event } from '../../../gen/millrace/logging/v1/logging.ts';
 import type { AttributeValue as WireAttribute } from '../../../gen/millrace/type/v1/type.ts';
@@ -34,28 +34,27 @@ export interface LogImport {
 }
 
 /**
- * Appends a data set to the log in `folder`, all or nothing: one staged segment, published by one rename. Items come first in
- * their order, so that new ones get ordinals in that order, then users, then interactions by (time, item, row). Event ids
- * come from a hash of the content, by which content that is there already is recognised. Throws `LogLockedError` while another
- * process owns the log.
+ * Appends a data set to the log. Items come first in their order, so that new ones get ordinals in that order, then users, then
+ * interactions by (time, item, row). Event ids come from a hash of the content, by which content that is there already is
+ * recognised. All or nothing in local segments; in NATS an import that ended early is completed by doing it again.
  */
 export async function importIntoLog(
-  folder: string,
+  log: RecordLog,
   source: LogSource,
   onProgress: (done: number, total: number) => void = () => {},
 ): Promise<LogImport> {
   const hash = contentHash(source);
   const prefix = `import-${hash}-`;
-  await using log = await SegmentLog.open(folder);
-  const known = await readCatalogue(log, prefix);
-  if (known === undefined) return { ...NOTHING, firstOffset: log.endOffset };
+  const rows = source.userRows.length + source.interactions.item.length;
+  const { known, present } = await readKnown(log, prefix, rows);
+  if (present.count > 0 && present.count >= rows) return { ...NOTHING, firstOffset: log.endOffset };
   const { item } = source.interactions;
   const items = changedItems(source, known.catalogue);
   const total = items.length + source.userRows.length + item.length;
   if (total === 0) return { ...NOTHING, firstOffset: log.endOffset };
   const events = eventsOf(source, items, known, hash);
-  const staged = await log.stage(encoded(events, total, onProgress));
-  const firstOffset = await staged.publish();
+  const missing = withoutPresent(events, prefix, present.numbers);
+  const firstOffset = await log.importAll(asRecords(missing, total, onProgress));
   return {
     imported: true,
     items: items.length,
@@ -75,14 +74,38 @@ function contentHash({ users, items, userRows, actions, interactions, positions 
   return hash.digest('hex').slice(0, 24);
 }
 
-/** The catalogue as the log has it; undefined if the log has an event with the prefix. */
-async function readCatalogue(log: SegmentLog, prefix: string): Promise<CatalogueFold | undefined> {
-  const fold = new CatalogueFold();
+/** What of an import a log has: how many of its events, and which of those with a number. */
+interface Present {
+  readonly count: number;
+  readonly numbers: Uint8Array;
+}
+
+/** The catalogue as the log has it, and which events with the prefix it has. */
+async function readKnown(
+  log: RecordLog,
+  prefix: string,
+  rows: number,
+): Promise<{ known: CatalogueFold; present: Present }> {
+  const known = new CatalogueFold();
+  const numbers = new Uint8Array(rows);
+  let count = 0;
   for await (const { event } of readEventsOf(log)) {
-    if (event.eventId.startsWith(prefix)) return undefined;
-    if (event.catalogue !== undefined) fold.apply(event);
+    if (event.eventId.startsWith(prefix)) {
+      if (event.catalogue === undefined) numbers[numberOf(event, prefix)] = 1;
+      if (event.catalogue === undefined || rows === 0) count++;
+    }
+    if (event.catalogue !== undefined) known.apply(event);
   }
-  return fold;
+  return { known, present: { count, numbers } };
+}
+
+function numberOf({ eventId }: Event, prefix: string): number {
+  return Number(eventId.slice(prefix.length));
+}
+
+function* withoutPresent(events: Iterable<Event>, prefix: string, numbers: Uint8Array): Generator<Event> {
+  for (const event of events)
+    if (event.catalogue !== undefined || numbers[numberOf(event, prefix)] === 0) yield event;
 }
 
 /** The items to write: those that are new, and those that a row describes otherwise than the catalogue does. */
@@ -150,14 +173,14 @@ function actionNamed(name: string): NonNullable<Event['feedback']>['action'] {
 
 const PROGRESS_EVENTS = 4096;
 
-function* encoded(
+function* asRecords(
   events: Iterable<Event>,
   total: number,
   onProgress: (done: number, total: number) => void,
-): Generator<Uint8Array> {
+): Generator<LogRecord> {
   let done = 0;
   for (const event of events) {
-    yield encodeEvent(event);
+    yield recordOf(event);
     if (++done % PROGRESS_EVENTS === 0) onProgress(done, total);
   }
   onProgress(done, total);

@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import type { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
+import { Action } from '../../gen/millrace/type/v1/type.ts';
+import { ACTION_BY_NAME } from '../actions.ts';
+import { fieldError } from '../errors.ts';
+import { checkControl, checkId } from '../ids.ts';
+
+/** What events may be, for every service that takes some: the section `events`. */
+export const eventsSchema = z.strictObject({
+  /** An event may lie so far ahead of our clock, as clocks differ and dates have zones; later ones are refused. */
+  futureHoursMax: z.number().min(0).default(24),
+});
+
+const ACTIONS: ReadonlySet<number> = new Set(ACTION_BY_NAME.values());
+const CATEGORIES_MAX = 100;
+const CONTEXT_BYTES_MAX = 64;
+const CONTEXT = ['device', 'locale', 'surface', 'region'] as const;
+
+/** What of feedback its sender says. */
+type Stated = Pick<Feedback, 'userId' | 'itemId' | 'action' | 'value' | 'categories' | 'context'>;
+
+/** Refuses feedback that breaks a rule with FIELD_INVALID, naming the field under `at`. */
+export function checkFeedback(
+  { userId, itemId, action, value, categories, context }: Stated,
+  at: string,
+): void {
+  checkId(userId, `${at}.user_id`);
+  if (!ACTIONS.has(action)) throw fieldError(`${at}.action`, `${action} is no known action`);
+  if (action === Action.ACTION_PREFER) {
+    if (itemId !== '')
+      throw fieldError(`${at}.item_id`, 'a stated preference is for categories, not for an item');
+    if (categories.length === 0 || categories.length > CATEGORIES_MAX)
+      throw fieldError(`${at}.categories`, `${categories.length}; 1 to ${CATEGORIES_MAX} are allowed`);
+    for (const [i, category] of categories.entries()) checkId(category, `${at}.categories[${i}]`);
+  } else {
+    checkId(itemId, `${at}.item_id`);
+    if (categories.length > 0) throw fieldError(`${at}.categories`, 'are for stated preferences alone');
+  }
+  if (value !== undefined && !Number.isFinite(value))
+    throw fieldError(`${at}.value`, `${value} is not finite`);
+  for (const name of CONTEXT) {
+    const text = context?.[name] ?? '';
+    const bytes = Buffer.byteLength(text);
+    if (bytes > CONTEXT_BYTES_MAX)
+      throw fieldError(`${at}.context.${name}`, `${bytes} bytes; at most ${CONTEXT_BYTES_MAX}`);
+    checkControl(text, `${at}.context.${name}`);
+  }
+}
+
+/** Refuses a time before 1970 or more than `futureHoursMax` after `nowMs`. */
+export function checkTime(timeMs: number, nowMs: number, futureHoursMax: number, field: string): void {
+  if (!(Number.isSafeInteger(timeMs) && timeMs >= 0))
+    throw fieldError(field, `${timeMs} is no time since 1970`);
+  if (timeMs > nowMs + futureHoursMax * 3_600_000)
+    throw fieldError(field, `${timeMs} is more than ${futureHoursMax} hours in the future`);
+}

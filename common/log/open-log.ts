@@ -1,0 +1,37 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ConfigSource } from '../config.ts';
+import { MillraceError } from '../errors.ts';
+import { LocalLog } from './local-log.ts';
+import { loggingSchema } from './log-config.ts';
+import { diskFiles, type LogFiles } from './log-files.ts';
+import { NatsLog } from './nats-log.ts';
+import type { RecordLog, RecordReader } from './record-log.ts';
+import { SegmentLog } from './segment-log.ts';
+
+/** The log that the configuration names, for its one writer. Local segments: throws `LogLockedError` while another has them. */
+export async function openLog(source: ConfigSource, options: { files?: LogFiles } = {}): Promise<RecordLog> {
+  const { engine, nats, segmentBytesMax } = source.section('logging', loggingSchema);
+  if (engine === 'nats') return NatsLog.open(nats);
+  return LocalLog.open(logFolder(source), { segmentBytesMax, ...options });
+}
+
+/**
+ * The log that the configuration names, for reading beside its writer; what it gives is durable. LOG_UNAVAILABLE if there is none.
+ */
+export async function openLogReader(
+  source: ConfigSource,
+  { files = diskFiles }: { files?: LogFiles } = {},
+): Promise<RecordReader> {
+  const { engine, nats } = source.section('logging', loggingSchema);
+  if (engine === 'nats') return NatsLog.open(nats);
+  const folder = logFolder(source);
+  if (!existsSync(folder))
+    throw new MillraceError('LOG_UNAVAILABLE', `${folder}: there is no log; import a data set first`);
+  return SegmentLog.openReadOnly(folder, files);
+}
+
+/** Where local segments are. */
+export function logFolder({ home }: ConfigSource): string {
+  return join(home, 'log');
+}
