@@ -123,18 +123,23 @@ async function readSegment(
   let bytesLeft = bytesMax;
   while (cursor.index < end) {
     const step = cursor.step();
-    if (step === 'fill') await cursor.fill();
-    else if (step !== 'record') {
-      throw new LogDamagedError(
-        segment.path,
-        cursor.position,
-        'the record no longer reads as it was written',
-      );
-    } else if (cursor.index > fromIndex) {
+    if (step === 'fill') {
+      await cursor.fill();
+      continue;
+    }
+    if (step !== 'record') throw damagedAt(segment, cursor, 'the record no longer reads as it was written');
+    segment.mark(cursor.index, cursor.position);
+    if (cursor.index > fromIndex) {
       bytesLeft -= cursor.payload.length;
       if (bytesLeft < 0 && payloads.length > 0) return true;
       payloads.push(cursor.payload);
     }
   }
+  if (end === count && cursor.position !== bytes)
+    throw damagedAt(segment, cursor, 'more follows than the next segment leaves room for');
   return false;
+}
+
+function damagedAt({ path }: Segment, { position }: FrameCursor, what: string): LogDamagedError {
+  return new LogDamagedError(path, position, what);
 }

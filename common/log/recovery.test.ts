@@ -18,6 +18,15 @@ beforeEach(async () => {
 
 afterEach(() => rm(root, { recursive: true, force: true }));
 
+/** Reads the log as a reader beside its owner does; answers the records. */
+async function readBeside(): Promise<number[]> {
+  await using log = await SegmentLog.openReadOnly(dir);
+  const found: number[] = [];
+  while (found.length < log.endOffset)
+    found.push(...(await log.read(found.length, { recordsMax: 7 })).payloads.map(idOf));
+  return found;
+}
+
 /** A log of `count` records, `perAppend` at a time; answers where each frame begins, and the end. */
 async function makeLog(
   count: number,
@@ -113,6 +122,32 @@ test('an earlier segment that is damaged, short or missing is refused', async ()
   await expect(SegmentLog.open(dir)).rejects.toMatchObject({ name: 'LogDamagedError', file: files[2] });
   await writeFile(files[1], whole);
   expect((await ids()).length).toBe(60);
+});
+
+test('a reader finds damage in an earlier segment when it comes there, and where the segment is no longer what the next one allows for', async () => {
+  await makeLog(60, 1, { segmentBytesMax: 2000 });
+  const files = await segments();
+  const whole = await readFile(files[1]);
+  const flipped = Buffer.from(whole);
+  flipped[whole.length - 3] ^= 1;
+  const damages = [flipped, whole.subarray(0, -1), Buffer.concat([whole, await readFile(files[0])])];
+  for (const damaged of damages) {
+    await writeFile(files[1], damaged);
+    await expect(readBeside()).rejects.toMatchObject({ name: 'LogDamagedError', file: files[1] });
+  }
+  await rm(files[1]);
+  await expect(readBeside()).rejects.toMatchObject({ name: 'LogDamagedError', file: files[0] });
+  await writeFile(files[1], whole);
+  expect(await readBeside()).toEqual(Array.from({ length: 60 }, (_, id) => id));
+});
+
+test('a reader starts anywhere in a segment that it has not read', async () => {
+  await makeLog(400, 20, { segmentBytesMax: 100_000 });
+  await using log = await SegmentLog.openReadOnly(dir);
+  for (const from of [350, 90, 95, 200, 0, 399, 91])
+    expect((await log.read(from, { recordsMax: 30 })).payloads.map(idOf)).toEqual(
+      Array.from({ length: Math.min(30, 400 - from) }, (_, i) => from + i),
+    );
 });
 
 test('an unfinished group whose first page never reached the disk is cut; a finished one is refused', async () => {

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { open } from 'node:fs/promises';
+import { open, stat } from 'node:fs/promises';
 import { LogDamagedError } from './errors.ts';
 import {
   FRAME_HEADER_BYTES,
@@ -45,6 +45,20 @@ export async function scanLog(dir: string): Promise<{ segments: Segment[]; tail:
     tail = await scanSegment(segment, i === segments.length - 1);
   }
   return { segments, tail };
+}
+
+/**
+ * The log in `dir` for reading alone: an earlier segment ends where the next one begins, and its records are checked when they
+ * are read; the last one is checked as `scanLog` does, a torn tail left out. Throws `LogDamagedError`.
+ */
+export async function outlineLog(dir: string): Promise<Segment[]> {
+  const segments = await listSegments(dir);
+  for (const [i, segment] of segments.entries()) {
+    const next = segments[i + 1];
+    if (next === undefined) await scanSegment(segment, true);
+    else segment.outline(next.base - segment.base, (await stat(segment.path)).size);
+  }
+  return segments;
 }
 
 async function scanSegment(segment: Segment, last: boolean): Promise<TornTail> {

@@ -11,7 +11,7 @@ import { LogReader } from './log-reader.ts';
 import { OwnerLock } from './owner-lock.ts';
 import type { FollowOptions } from './record-log.ts';
 import type { TornTail } from './recovery.ts';
-import { scanLog } from './recovery.ts';
+import { outlineLog, scanLog } from './recovery.ts';
 import { Segment, segmentPath } from './segment.ts';
 import type { StagedSegment } from './staged-segment.ts';
 import { STAGED_SUFFIX, writeStaged } from './staged-segment.ts';
@@ -98,10 +98,10 @@ export class SegmentLog implements AsyncDisposable {
   /**
    * The records in `dir` as of now, without the lock and without changing anything: also beside a running owner, whose
    * last records may then be seen before they are durable; with `files` they are made so first, for readers that keep what they
-   * read. A torn tail is left out. Throws `LogDamagedError`.
+   * read. A torn tail is left out. Throws `LogDamagedError` about the last segment; about earlier ones reading does.
    */
   static async openReadOnly(dir: string, files?: LogFiles): Promise<LogReader> {
-    const { segments } = await scanLog(dir);
+    const segments = await outlineLog(dir);
     if (files !== undefined) await makeDurable(dir, segments.at(-1), files);
     return new LogReader(segments);
   }

@@ -29,12 +29,22 @@ export class Segment {
 
   /** Takes in the next record, which lies on disk after the last one. */
   extend(payloadBytes: number): void {
-    const mark = this.#marks.at(-1);
-    if (mark === undefined || this.bytes - mark.position >= MARK_BYTES) {
-      this.#marks.push({ index: this.count, position: this.bytes });
-    }
+    this.mark(this.count, this.bytes);
     this.count++;
     this.bytes += FRAME_HEADER_BYTES + payloadBytes;
+  }
+
+  /** Takes in all records at once, unread: `seek` finds its way as reading passes by. */
+  outline(count: number, bytes: number): void {
+    this.count = count;
+    this.bytes = bytes;
+    this.mark(0, 0);
+  }
+
+  /** Keeps where the frame of record `index` starts, if the last mark is far enough behind. For calls in the order of records. */
+  mark(index: number, position: number): void {
+    const last = this.#marks.at(-1);
+    if (last === undefined || position - last.position >= MARK_BYTES) this.#marks.push({ index, position });
   }
 
   /** A frame's start at or shortly before record `index`. */
