@@ -21,25 +21,21 @@ export function* replay(
   limits: UserLimits,
 ): Generator<Moment> {
   const waiting = PairSet.of(targets, data.catalogue.size);
-  const fold = foldOfAttributes(data, limits);
+  const past = new Past(data, never, limits);
   const { user, item, offset, timeMs } = data.feedback;
   for (let row = 0; row < user.length; row++) {
-    if (never.has(user[row], item[row])) continue;
-    if (waiting.delete(user[row], item[row])) {
-      const state = fold.state(data.users[user[row]], offset[row]);
-      yield { user: user[row], item: item[row], timeMs: timeMs[row], state };
-    }
-    addFeedback(fold, data, row);
+    if (never.has(user[row], item[row]) || !waiting.delete(user[row], item[row])) continue;
+    past.goTo(offset[row]);
+    const state = past.fold.state(data.users[user[row]], offset[row]);
+    yield { user: user[row], item: item[row], timeMs: timeMs[row], state };
   }
 }
 
 /** Users' states at the end of the log, had the events with pairs of `never` not happened. */
 export function foldWithout(data: LogData, never: PairSet, limits: UserLimits): UserFold {
-  const fold = foldOfAttributes(data, limits);
-  const { user, item } = data.feedback;
-  for (let row = 0; row < user.length; row++)
-    if (!never.has(user[row], item[row])) addFeedback(fold, data, row);
-  return fold;
+  const past = new Past(data, never, limits);
+  past.goTo(data.endOffset);
+  return past.fold;
 }
 
 /** Users' states and item counters as the log before an offset makes them; they go on with the replay. */
@@ -59,17 +55,11 @@ export function* replayBefore(
 ): Generator<PastState> {
   const order = Uint32Array.from(offsets, (_, index) => index);
   order.sort((a, b) => offsets[a] - offsets[b] || a - b);
-  const fold = foldOfAttributes(data, limits);
   const counters = new CounterFold();
-  const { user, item, offset } = data.feedback;
-  let row = 0;
+  const past = new Past(data, never, limits, counters);
   for (const index of order) {
-    for (; row < user.length && offset[row] < offsets[index]; row++) {
-      if (never.has(user[row], item[row])) continue;
-      addFeedback(fold, data, row);
-      count(counters, data, row);
-    }
-    yield { index, fold, counters };
+    past.goTo(offsets[index]);
+    yield { index, fold: past.fold, counters };
   }
 }
 
@@ -87,18 +77,49 @@ function count(counters: CounterFold, { feedback }: LogData, row: number): void 
   counters.add(feedback.item[row], event, feedback.timeMs[row], feedback.offset[row]);
 }
 
-function foldOfAttributes({ profiles, catalogue }: LogData, limits: UserLimits): UserFold {
-  const fold = new UserFold(catalogue, limits);
-  for (const [id, attributes] of profiles) fold.attributes({ id, attributes });
-  return fold;
-}
+/** Users' states as the log before an offset makes them, every event in its place; the offset only grows. */
+class Past {
+  readonly fold: UserFold;
+  readonly #data: LogData;
+  readonly #never: PairSet;
+  readonly #counters: CounterFold | undefined;
+  #row = 0;
+  #userEvent = 0;
 
-function addFeedback(fold: UserFold, { users, catalogue, feedback }: LogData, row: number): void {
-  const event = Feedback.fromPartial({
-    userId: users[feedback.user[row]],
-    itemId: catalogue.idOf(feedback.item[row]),
-    action: feedback.action[row] as Action,
-    ...(Number.isNaN(feedback.value[row]) ? {} : { value: feedback.value[row] }),
-  });
-  fold.feedback(event, feedback.timeMs[row]);
+  /** Events with pairs of `never` are passed over; `counters` go along. */
+  constructor(data: LogData, never: PairSet, limits: UserLimits, counters?: CounterFold) {
+    this.fold = new UserFold(data.catalogue, limits);
+    this.#data = data;
+    this.#never = never;
+    this.#counters = counters;
+  }
+
+  /** Takes in what the log has before `offset`. */
+  goTo(offset: number): void {
+    const { userEvents } = this.#data;
+    for (; userEvents[this.#userEvent]?.offset < offset; this.#userEvent++) {
+      const { offset: at, event } = userEvents[this.#userEvent];
+      this.#addFeedback(at);
+      if (event.user !== undefined) this.fold.attributes(event.user);
+      else if (event.feedback !== undefined) this.fold.feedback(event.feedback, event.timeMs);
+    }
+    this.#addFeedback(offset);
+  }
+
+  #addFeedback(beforeOffset: number): void {
+    const { feedback, users, catalogue } = this.#data;
+    const { user, item, action, value, timeMs, offset } = feedback;
+    for (; offset[this.#row] < beforeOffset; this.#row++) {
+      const row = this.#row;
+      if (this.#never.has(user[row], item[row])) continue;
+      const event = Feedback.fromPartial({
+        userId: users[user[row]],
+        itemId: catalogue.idOf(item[row]),
+        action: action[row] as Action,
+        ...(Number.isNaN(value[row]) ? {} : { value: value[row] }),
+      });
+      this.fold.feedback(event, timeMs[row]);
+      if (this.#counters !== undefined) count(this.#counters, this.#data, row);
+    }
+  }
 }

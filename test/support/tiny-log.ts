@@ -1,9 +1,13 @@
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { Item } from '../../gen/millrace/features/v1/features.ts';
+import { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import type { LogData } from '../../services/training/dataset/from-log.ts';
 
-/** Feedback of two users as [user, item, action]; the row's number is its time and its offset. Items have no categories but those given. */
+/**
+ * Feedback of two users as [user, item, action]; the row's number is its time and its offset. Attributes of one come before all.
+ * Items have no categories but those given.
+ */
 export function logOf(
   rows: readonly (readonly [number, number, Action])[],
   itemCount = 5,
@@ -16,9 +20,12 @@ export function logOf(
       ordinal,
       upsert: Item.fromPartial({ id: String(ordinal), categories: categoriesOf(ordinal) }),
     });
+  const profile = { age: { number: 7 } };
+  const event = Event.fromPartial({ eventId: 'u1', user: { id: 'u1', attributes: profile } });
   return {
     users: ['u0', 'u1'],
-    profiles: new Map([['u1', { age: { number: 7 } }]]),
+    profiles: new Map([['u1', profile]]),
+    userEvents: [{ offset: 0, event }],
     catalogue,
     feedback: {
       user: Uint32Array.from(rows, ([user]) => user),

@@ -1,4 +1,4 @@
--- Feedback before an offset (three times the same parameter), in any order. user_code and item_code number the users and items by
+-- Feedback on items before an offset (three times the same parameter), in any order. user_code and item_code number the users and items by
 -- their ids, from 0, as feedback-users.sql and feedback-items.sql list them; -1: no item. Actions are numbers of
 -- millrace.type.v1.Action.
 SELECT
@@ -18,7 +18,6 @@ SELECT
     WHEN 'share' THEN 10
     WHEN 'hide' THEN 11
     WHEN 'subscribe' THEN 12
-    WHEN 'prefer' THEN 13
     ELSE 0
   END AS TINYINT) AS action_code,
   f."value" AS row_value,
@@ -27,13 +26,13 @@ FROM events f
 LEFT JOIN (
   SELECT user_id, CAST(row_number() OVER (ORDER BY user_id) - 1 AS INTEGER) AS code
   FROM events
-  WHERE action NOT IN ('decision', 'catalogue', 'user') AND "offset" < ?
+  WHERE action NOT IN ('decision', 'catalogue', 'user', 'prefer') AND "offset" < ?
   GROUP BY user_id
 ) u ON f.user_id = u.user_id
 LEFT JOIN (
   SELECT item_id, CAST(row_number() OVER (ORDER BY item_id) - 1 AS INTEGER) AS code
   FROM events
-  WHERE action NOT IN ('decision', 'catalogue', 'user') AND item_id IS NOT NULL AND "offset" < ?
+  WHERE action NOT IN ('decision', 'catalogue', 'user', 'prefer') AND item_id IS NOT NULL AND "offset" < ?
   GROUP BY item_id
 ) i ON f.item_id = i.item_id
-WHERE f.action NOT IN ('decision', 'catalogue', 'user') AND f."offset" < ?
+WHERE f.action NOT IN ('decision', 'catalogue', 'user', 'prefer') AND f."offset" < ?

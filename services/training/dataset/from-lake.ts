@@ -3,12 +3,9 @@ import { CatalogueFold } from '../../../common/catalogue/fold.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import type { Lake } from '../../../common/lake/lake.ts';
 import type { LakeColumns } from '../../../common/lake/lake-columns.ts';
-import { decodeEvent } from '../../../common/log/events.ts';
-import type { AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
-import type { FeedbackColumns, LogData } from './from-log.ts';
+import { decodeEvent, type LoggedEvent } from '../../../common/log/events.ts';
+import { type FeedbackColumns, isOfUser, type LogData, profilesAfter } from './from-log.ts';
 import { datasetSql } from './sql.ts';
-
-type Profiles = Map<string, Record<string, AttributeValue>>;
 
 /**
  * What `readLog` reads from a log that holds the same events, by SQL: users and items are numbered by the engine, so that feedback
@@ -21,7 +18,7 @@ export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINIT
       `the lake ${lake.endOffset === 0 ? 'is empty' : `begins at offset ${lake.firstOffset}`}; roll the log into it first`,
     );
   const endOffset = Math.min(lake.endOffset, untilOffset);
-  const { fold, profiles, firstKnown } = foldRecords(await lake.query(datasetSql('records'), [endOffset]));
+  const { fold, userEvents, firstKnown } = foldRecords(await lake.query(datasetSql('records'), [endOffset]));
   const { catalogue } = fold;
   const itemIds = (await lake.query(datasetSql('feedback-items'), [endOffset])).texts('item_id');
   const userIds = (await lake.query(datasetSql('feedback-users'), [endOffset])).texts('user_id');
@@ -31,7 +28,8 @@ export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINIT
   const feedback = inOrder(rows, kept, items, endOffset);
   return {
     users: renumbered(feedback.user, userIds),
-    profiles,
+    profiles: profilesAfter(userEvents),
+    userEvents,
     catalogue,
     feedback,
     unknownItems: rows.count - kept.length,
@@ -42,21 +40,21 @@ export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINIT
 /** `firstKnown`: the offset of the event that gave each ordinal. */
 function foldRecords(records: LakeColumns): {
   fold: CatalogueFold;
-  profiles: Profiles;
+  userEvents: LoggedEvent[];
   firstKnown: Float64Array;
 } {
   const fold = new CatalogueFold();
-  const profiles: Profiles = new Map();
+  const userEvents: LoggedEvent[] = [];
   const firstKnown: number[] = [];
   const offsets = records.numbers('row_offset');
   const bytes = records.column('record') as readonly Uint8Array[];
   for (let row = 0; row < records.count; row++) {
     const event = decodeEvent(bytes[row]);
-    if (event.user !== undefined) profiles.set(event.user.id, event.user.attributes);
+    if (isOfUser(event)) userEvents.push({ offset: offsets[row], event });
     else if (event.catalogue !== undefined && fold.apply(event))
       while (firstKnown.length < fold.catalogue.size) firstKnown.push(offsets[row]);
   }
-  return { fold, profiles, firstKnown: Float64Array.from(firstKnown) };
+  return { fold, userEvents, firstKnown: Float64Array.from(firstKnown) };
 }
 
 /** Rows about items that the catalogue had when the log got them. */

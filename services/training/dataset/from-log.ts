@@ -2,8 +2,9 @@ import { existsSync } from 'node:fs';
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { CatalogueFold } from '../../../common/catalogue/fold.ts';
 import { MillraceError } from '../../../common/errors.ts';
-import { readEvents } from '../../../common/log/events.ts';
-import type { AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
+import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
+import type { Event } from '../../../gen/millrace/logging/v1/logging.ts';
+import { Action, type AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
 
 /** Feedback as columns of equal length, in log order. */
@@ -24,7 +25,10 @@ export interface FeedbackColumns {
 export interface LogData {
   /** Ids of the users, by index. */
   readonly users: readonly string[];
+  /** Attributes of users at the end. */
   readonly profiles: ReadonlyMap<string, Readonly<Record<string, AttributeValue>>>;
+  /** What changed users beside their feedback on items, in log order: see `isOfUser`. */
+  readonly userEvents: readonly LoggedEvent[];
   readonly catalogue: Catalogue;
   readonly feedback: FeedbackColumns;
   /** Feedback on items that the catalogue never had: left out. */
@@ -33,12 +37,25 @@ export interface LogData {
   readonly endOffset: number;
 }
 
+/** Whether the event is about a user and no item: attributes, or a statement of preference. */
+export function isOfUser({ user, feedback }: Event): boolean {
+  return user !== undefined || feedback?.action === Action.ACTION_PREFER;
+}
+
+/** Users' attributes after `events`, in the order in which users came. */
+export function profilesAfter(events: readonly LoggedEvent[]): Map<string, Record<string, AttributeValue>> {
+  const profiles = new Map<string, Record<string, AttributeValue>>();
+  for (const { event } of events)
+    if (event.user !== undefined) profiles.set(event.user.id, event.user.attributes);
+  return profiles;
+}
+
 /** Reads the log in `folder`, also beside the process that owns it, up to `untilOffset`, exclusive. LOG_UNAVAILABLE if there is none. */
 export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFINITY): Promise<LogData> {
   if (!existsSync(folder))
     throw new MillraceError('LOG_UNAVAILABLE', `${folder}: there is no log; import a data set first`);
   const users = new IdTable();
-  const profiles = new Map<string, Record<string, AttributeValue>>();
+  const userEvents: LoggedEvent[] = [];
   const columns = new ColumnsBuilder();
   const fold = new CatalogueFold();
   const { catalogue } = fold;
@@ -48,7 +65,7 @@ export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFI
     if (offset >= untilOffset) break;
     endOffset = offset + 1;
     if (event.catalogue !== undefined) fold.apply(event);
-    else if (event.user !== undefined) profiles.set(event.user.id, event.user.attributes);
+    else if (isOfUser(event)) userEvents.push({ offset, event });
     else if (event.feedback !== undefined) {
       const { userId, itemId, action, value } = event.feedback;
       const item = catalogue.ordinalEver(itemId);
@@ -56,7 +73,15 @@ export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFI
       else columns.push(users.intern(userId), item, action, value ?? Number.NaN, event.timeMs, offset);
     }
   }
-  return { users: users.ids, profiles, catalogue, feedback: columns.finish(), unknownItems, endOffset };
+  return {
+    users: users.ids,
+    profiles: profilesAfter(userEvents),
+    userEvents,
+    catalogue,
+    feedback: columns.finish(),
+    unknownItems,
+    endOffset,
+  };
 }
 
 type Columns = FeedbackColumns;
