@@ -14,9 +14,13 @@ import duckdb from '@duckdb/node-bindings';
 
 /** Rows of one data chunk of DuckDB. */
 const CHUNK_ROWS = 2_048;
-/** DuckDB's string_t: u32 length, then up to 12 bytes in place; longer ones lie elsewhere. */
+/** DuckDB's string_t: u32 length, then up to 12 bytes in place; of longer ones the first 4 and the address of all. */
 const TEXT_BYTES = 16;
 const INLINE_BYTES_MAX = 12;
+const PREFIX_BYTES = 4;
+const LONG_BYTES = 64 * 1024;
+/** Up to here a loop is faster than the call that copies. */
+const LOOP_BYTES_MAX = 128;
 
 type Column = NumberColumn | TextColumn;
 
@@ -30,12 +34,19 @@ export class ColumnWriter {
   readonly #appender: DuckDBAppender;
   readonly #chunk: DuckDBDataChunk;
   readonly #columns: readonly Column[];
+  readonly #long: LongTexts;
   #row = 0;
 
-  private constructor(appender: DuckDBAppender, types: readonly DuckDBType[], columns: readonly Column[]) {
+  private constructor(
+    appender: DuckDBAppender,
+    types: readonly DuckDBType[],
+    columns: readonly Column[],
+    long: LongTexts,
+  ) {
     this.#appender = appender;
     this.#chunk = DuckDBDataChunk.create(types);
     this.#columns = columns;
+    this.#long = long;
   }
 
   /** Appends to the table `name`, whose columns are of `types`. */
@@ -44,10 +55,11 @@ export class ColumnWriter {
     name: string,
     types: readonly WriterType[],
   ): Promise<ColumnWriter> {
+    const long = new LongTexts();
     const columns = types.map((type) =>
-      type === 'text' || type === 'bytes' ? new TextColumn() : new NumberColumn(type),
+      type === 'text' || type === 'bytes' ? new TextColumn(long) : new NumberColumn(type),
     );
-    return new ColumnWriter(await connection.createAppender(name), types.map(duckType), columns);
+    return new ColumnWriter(await connection.createAppender(name), types.map(duckType), columns, long);
   }
 
   /** A number, or the index of an enum's value. */
@@ -55,7 +67,7 @@ export class ColumnWriter {
     (this.#columns[column] as NumberColumn).set(this.#row, value);
   }
 
-  /** Bytes of `source`, UTF-8 in a column of texts. They must not change before `flush`; empty ones are NULL. */
+  /** Copies bytes of `source`, UTF-8 in a column of texts; empty ones are NULL. */
   setBytes(column: number, source: Uint8Array, start: number, end: number): void {
     if (end > start) (this.#columns[column] as TextColumn).set(this.#row, source, start, end);
   }
@@ -70,6 +82,7 @@ export class ColumnWriter {
     if (this.#row === 0) return;
     this.#chunk.reset();
     this.#chunk.rowCount = this.#row;
+    this.#long.hand();
     for (const [i, column] of this.#columns.entries())
       column.moveTo(duckdb.data_chunk_get_vector(this.#chunk.chunk, i), this.#row);
     this.#appender.appendDataChunk(this.#chunk);
@@ -148,30 +161,70 @@ class NumberColumn {
 class TextColumn {
   readonly #bytes = new Uint8Array(CHUNK_ROWS * TEXT_BYTES);
   readonly #lengths = new Uint32Array(this.#bytes.buffer);
+  readonly #addresses = new BigUint64Array(this.#bytes.buffer);
   readonly #longRows: number[] = [];
-  readonly #long: Uint8Array[] = [];
+  readonly #long: LongTexts;
   readonly #valid = new Validity();
+
+  constructor(long: LongTexts) {
+    this.#long = long;
+  }
 
   set(row: number, source: Uint8Array, start: number, end: number): void {
     this.#valid.set(row);
     const length = end - start;
-    if (length > INLINE_BYTES_MAX) {
-      this.#longRows.push(row);
-      this.#long.push(source.subarray(start, end));
-      return;
-    }
     this.#lengths[row * 4] = length;
     const target = row * TEXT_BYTES + 4;
-    for (let i = 0; i < length; i++) this.#bytes[target + i] = source[start + i];
+    const inPlace = length > INLINE_BYTES_MAX ? PREFIX_BYTES : length;
+    for (let i = 0; i < inPlace; i++) this.#bytes[target + i] = source[start + i];
+    if (length <= INLINE_BYTES_MAX) return;
+    this.#longRows.push(row);
+    this.#lengths[row * 4 + 2] = this.#long.add(source, start, end);
   }
 
+  /** Only after `LongTexts.hand`. */
   moveTo(vector: duckdb.Vector, rows: number): void {
+    for (const row of this.#longRows) this.#addresses[row * 2 + 1] += this.#long.address;
+    this.#longRows.length = 0;
     duckdb.copy_data_to_vector(vector, 0, this.#bytes.buffer, 0, rows * TEXT_BYTES);
     this.#valid.moveTo(vector, rows);
-    for (const [i, row] of this.#longRows.entries())
-      duckdb.vector_assign_string_element_len(vector, row, this.#long[i]);
-    this.#longRows.length = 0;
-    this.#long.length = 0;
     this.#bytes.fill(0, 0, rows * TEXT_BYTES);
+  }
+}
+
+/** The texts of one chunk that are too long to lie in place, as one value in DuckDB's memory. */
+class LongTexts {
+  /** Where the first one lies in memory, from `hand` until the next. */
+  address = 0n;
+  readonly #holder = DuckDBDataChunk.create([BLOB], 1);
+  #bytes = new Uint8Array(LONG_BYTES);
+  #end = 0;
+
+  /** Copies a text; its distance from `address`. */
+  add(source: Uint8Array, start: number, end: number): number {
+    const at = this.#end;
+    this.#end += end - start;
+    if (this.#end > this.#bytes.length) this.#grow(at);
+    if (end - start > LOOP_BYTES_MAX) this.#bytes.set(source.subarray(start, end), at);
+    else for (let i = start; i < end; i++) this.#bytes[at + i - start] = source[i];
+    return at;
+  }
+
+  /** Hands the texts to DuckDB, which keeps them until the next call. */
+  hand(): void {
+    if (this.#end === 0) return;
+    this.#holder.reset();
+    this.#holder.rowCount = 1;
+    const vector = duckdb.data_chunk_get_vector(this.#holder.chunk, 0);
+    duckdb.vector_assign_string_element_len(vector, 0, this.#bytes.subarray(0, this.#end));
+    const held = Uint8Array.from(duckdb.vector_get_data(vector, TEXT_BYTES));
+    this.address = new BigUint64Array(held.buffer)[1];
+    this.#end = 0;
+  }
+
+  #grow(used: number): void {
+    const larger = new Uint8Array(2 * this.#end);
+    larger.set(this.#bytes.subarray(0, used));
+    this.#bytes = larger;
   }
 }

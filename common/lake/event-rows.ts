@@ -88,7 +88,7 @@ export class EventRows {
     return this.#decided.rows;
   }
 
-  /** Takes an encoded event in; an empty one, which has been erased, gives no row. The bytes must not change before `flush`. */
+  /** Takes an encoded event in; an empty one, which has been erased, gives no row. */
   add(offset: number, payload: Uint8Array): void {
     this.bytes += payload.length;
     if (payload.length === 0) return;
@@ -98,7 +98,7 @@ export class EventRows {
     else this.#decoded(offset, payload);
   }
 
-  /** Lets go of the payloads that were added. */
+  /** Hands what was added to DuckDB. */
   flush(): void {
     this.#events.flush();
     this.#decided.flush();
