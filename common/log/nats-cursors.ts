@@ -17,7 +17,7 @@ const EMPTY = new Uint8Array(0);
 interface Cursor {
   readonly name: string;
   readonly consumer: Consumer;
-  /** Records that the server had for it when it was made. */
+  /** Records that the server knew of for it when it was made. */
   readonly pending: number;
   next: number;
   /** How many messages it has delivered: a jump says that some were lost on the way. */
@@ -76,7 +76,7 @@ export class NatsCursors {
     const first = cursor.next;
     const payloads: Uint8Array[] = Array.from({ length: count }, () => EMPTY);
     let got = 0;
-    let whole = cursor.delivered === 0 && cursor.pending === 0;
+    let whole = cursor.delivered === 0 && cursor.pending === 0 && (await this.#isGone(first, first + count));
     if (!whole) {
       const messages = await cursor.consumer.fetch({ max_messages: count, expires: FETCH_MS });
       for await (const { seq, data, info } of messages) {
@@ -84,7 +84,7 @@ export class NatsCursors {
         cursor.delivered++;
         got++;
         if (seq - 1 - first < count) payloads[seq - 1 - first] = data;
-        whole = seq - 1 - first >= count - 1 || info.pending === 0;
+        whole = seq >= first + count || (info.pending === 0 && (await this.#isGone(seq, first + count)));
         if (whole) break;
       }
       await messages.close();
@@ -93,6 +93,13 @@ export class NatsCursors {
     if (whole && got === count) this.#keep(cursor);
     else this.#drop(cursor);
     return whole ? payloads : undefined;
+  }
+
+  /** Whether the stream holds none of these records: the count of a consumer's pending ones may lag behind the stream. */
+  async #isGone(fromOffset: number, untilOffset: number): Promise<boolean> {
+    const query = { seq: fromOffset + 1, next_by_subj: '>' };
+    const next = await this.#manager.streams.getMessage(this.#stream, query);
+    return next === null || next.seq > untilOffset;
   }
 
   #keep(cursor: Cursor): void {

@@ -81,6 +81,30 @@ export function recordLogSuite({ name, absent, fresh }: EngineTarget): void {
         await following;
       });
 
+      test('followers beside several writers miss nothing', async () => {
+        await using target = await fresh();
+        await using log = await target.open();
+        const [writers, each] = [4, 1_500];
+        const follow = async (): Promise<string[]> => {
+          const got: string[] = [];
+          for await (const { payloads } of log.follow(0))
+            if (got.push(...texts(payloads)) >= writers * each) break;
+          return got;
+        };
+        const following = [follow(), follow(), follow()];
+        const written = new Map<number, string>();
+        const write = async (writer: number): Promise<void> => {
+          for (let i = 0; i < each; i++) {
+            const id = `${writer}-${i}`;
+            const [{ offset }] = await log.append([record(id)]);
+            written.set(offset, id);
+          }
+        };
+        await Promise.all(Array.from({ length: writers }, (_, writer) => write(writer)));
+        const expected = Array.from({ length: writers * each }, (_, offset) => written.get(offset));
+        for (const got of await Promise.all(following)) expect(got).toEqual(expected);
+      });
+
       test('it goes on where it was after being closed', async () => {
         await using target = await fresh();
         {
