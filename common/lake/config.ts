@@ -35,7 +35,7 @@ const s3Schema = z.strictObject({
   /** Before every key, as `millrace/prod`. */
   prefix: z
     .string()
-    .regex(/^([^/].*[^/])?$/, 'expected no / at the ends')
+    .regex(/^([^/](.*[^/])?)?$/, 'expected no / at the ends')
     .default(''),
   /** Whether the bucket is named in the path, as servers other than Amazon's want it. Default: with an endpoint. */
   forcePathStyle: z.boolean().optional(),

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
+import type { Event, Feedback } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { ACTION_BY_NAME } from '../actions.ts';
 import { fieldError } from '../errors.ts';
@@ -14,6 +14,10 @@ export const eventsSchema = z.strictObject({
 const ACTIONS: ReadonlySet<number> = new Set(ACTION_BY_NAME.values());
 const CATEGORIES_MAX = 100;
 const CONTEXT_BYTES_MAX = 64;
+/** An encoded event of people: feedback, a user's attributes. */
+const EVENT_BYTES_MAX = 64 * 1024;
+/** An encoded event that Millrace writes itself: a decision, a catalogue change. What NATS takes by default, less headers. */
+const OWN_EVENT_BYTES_MAX = 1_000_000;
 const CONTEXT = ['device', 'locale', 'surface', 'region'] as const;
 
 /** What of feedback its sender says. */
@@ -53,4 +57,14 @@ export function checkTime(timeMs: number, nowMs: number, futureHoursMax: number,
     throw fieldError(field, `${timeMs} is no time since 1970`);
   if (timeMs > nowMs + futureHoursMax * 3_600_000)
     throw fieldError(field, `${timeMs} is more than ${futureHoursMax} hours in the future`);
+}
+
+/** Refuses an event that is larger, encoded, than the log takes. */
+export function checkSize(
+  { feedback, user }: Pick<Event, 'feedback' | 'user'>,
+  bytes: number,
+  field: string,
+): void {
+  const bytesMax = feedback === undefined && user === undefined ? OWN_EVENT_BYTES_MAX : EVENT_BYTES_MAX;
+  if (bytes > bytesMax) throw fieldError(field, `${bytes} bytes; at most ${bytesMax} are allowed`);
 }

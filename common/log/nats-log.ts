@@ -90,7 +90,9 @@ export class NatsLog implements RecordLog {
       return log;
     } catch (cause) {
       await connection?.close();
-      throw new LogReadError(`NATS at ${servers.join(', ')}: ${(cause as Error).message}`, { cause });
+      throw new LogReadError(`logging.nats.servers: ${servers.join(', ')}: ${(cause as Error).message}`, {
+        cause,
+      });
     }
   }
 

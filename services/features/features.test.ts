@@ -379,3 +379,16 @@ test('while the log is away nothing changes and callers are told', async () => {
     false,
   );
 });
+
+test('a user larger than the log takes is refused by their place, and nothing of the call is written', async () => {
+  await using folder = await temporaryHome();
+  await using world = await open(folder.home);
+  const { features, logging } = world;
+  const user = (id: string, bytes: number) => ({ id, attributes: { bio: { text: 'x'.repeat(bytes) } } });
+  const users = [...Array.from({ length: 50 }, (_, i) => user(`u${i}`, 60_000)), user('large', 70_000)];
+  await expect(features.upsertUsers({ users }, call())).rejects.toMatchObject({
+    reason: 'FIELD_INVALID',
+    violations: [{ field: 'users[50]' }],
+  });
+  expect((await logging.append({ events: [feedback('e', 'u', 'i', 2)] }, call())).offsets).toEqual([0]);
+});

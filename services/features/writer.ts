@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { batchName, changeEvents } from '../../common/catalogue/writer.ts';
 import { systemClock } from '../../common/clock.ts';
 import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
+import { checkSize } from '../../common/log/check-feedback.ts';
 import type { Call } from '../../common/rpc/call.ts';
 import type { LoggingService } from '../../common/rpc/services.ts';
 import type { CatalogueChange, User } from '../../gen/millrace/features/v1/features.ts';
@@ -45,6 +46,7 @@ export class Writer {
     const nonce = randomBytes(8).toString('hex');
     const end = await this.#append(
       users.map((user, i) => Event.fromPartial({ eventId: `user:${nonce}:${i}`, timeMs, user })),
+      'users',
       call,
     );
     await this.#followed.untilFolded(end, call);
@@ -71,7 +73,7 @@ export class Writer {
       catalogue.lineage || randomBytes(8).toString('hex'),
       randomBytes(6).toString('hex'),
     );
-    const end = await this.#append(changeEvents(changes, batch, systemClock.nowMs()), call);
+    const end = await this.#append(changeEvents(changes, batch, systemClock.nowMs()), 'items', call);
     await this.#followed.untilFolded(end, call);
     const { epoch } = changes[changes.length - 1];
     if (!this.#followed.fold.hasApplied(batch, epoch)) {
@@ -81,10 +83,13 @@ export class Writer {
     return { epoch, changes };
   }
 
-  /** Appends in chunks that fit a message; answers the offset after the last event. */
-  async #append(events: readonly Event[], call: Call): Promise<number> {
+  /**
+   * Appends in chunks that fit a message; answers the offset after the last event. FIELD_INVALID, naming it as one of `field`, if
+   * an event is too large: nothing is appended then.
+   */
+  async #append(events: readonly Event[], field: string, call: Call): Promise<number> {
     let end = 0;
-    for (const chunk of chunksOf(events)) {
+    for (const chunk of chunksOf(events, field)) {
       try {
         const { offsets } = await this.#logging.append({ events: chunk }, call);
         end = offsets[offsets.length - 1] + 1;
@@ -102,18 +107,20 @@ export class Writer {
   }
 }
 
-function* chunksOf(events: readonly Event[]): Iterable<Event[]> {
+function chunksOf(events: readonly Event[], field: string): Event[][] {
+  const chunks: Event[][] = [];
   let chunk: Event[] = [];
   let bytes = 0;
-  for (const event of events) {
+  for (const [i, event] of events.entries()) {
     const size = Event.encode(event).finish().length;
-    if (chunk.length > 0 && (bytes + size > CHUNK_BYTES_MAX || chunk.length === CHUNK_EVENTS_MAX)) {
-      yield chunk;
+    checkSize(event, size, `${field}[${i}]`);
+    if (chunk.length === 0 || bytes + size > CHUNK_BYTES_MAX || chunk.length === CHUNK_EVENTS_MAX) {
       chunk = [];
+      chunks.push(chunk);
       bytes = 0;
     }
     chunk.push(event);
     bytes += size;
   }
-  if (chunk.length > 0) yield chunk;
+  return chunks;
 }

@@ -1,10 +1,10 @@
 import { fieldError } from '../../common/errors.ts';
 import { checkEventId, checkId } from '../../common/ids.ts';
-import { checkFeedback, checkTime } from '../../common/log/check-feedback.ts';
+import { checkFeedback, checkSize, checkTime } from '../../common/log/check-feedback.ts';
 import { recordOf } from '../../common/log/events.ts';
 import type { LogRecord } from '../../common/log/record-log.ts';
 import type { Event } from '../../gen/millrace/logging/v1/logging.ts';
-import { EVENT_BYTES_MAX, EVENTS_MAX, OWN_EVENT_BYTES_MAX } from './config.ts';
+import { EVENTS_MAX } from './config.ts';
 
 const PAYLOADS = ['decision', 'feedback', 'catalogue', 'user'] as const;
 
@@ -25,9 +25,7 @@ export function checkedRecords(events: readonly Event[], nowMs: number, futureHo
     }
     if (user !== undefined) checkId(user.id, `${at}.user.id`);
     const record = recordOf(event);
-    const bytesMax = feedback === undefined && user === undefined ? OWN_EVENT_BYTES_MAX : EVENT_BYTES_MAX;
-    if (record.payload.length > bytesMax)
-      throw fieldError(at, `${record.payload.length} bytes; at most ${bytesMax} are allowed`);
+    checkSize(event, record.payload.length, at);
     return record;
   });
 }

@@ -36,9 +36,9 @@ export interface FeedbackWorld {
 
 /**
  * Records feedback: durable on return. While the log is away, or does not answer well before the deadline, a call that holds
- * only impressions goes to the spool; any other one is refused with LOG_UNAVAILABLE and may be retried with the same event ids.
- * Items acted on are out of the next answer; a hide also waits until the features service knows of it, so that every replica
- * does.
+ * only impressions goes to the spool; any other one is refused with LOG_UNAVAILABLE, or DISK_FULL, and may be retried with the
+ * same event ids. Items acted on are out of the next answer; a hide also waits until the features service knows of it, so that
+ * every replica does.
  */
 export async function recordFeedback(
   events: readonly FeedbackEvent[],
@@ -57,6 +57,7 @@ export async function recordFeedback(
     const error = asMillraceError(thrown);
     if (error.responsible === 'caller') throw error;
     if (events.every(({ action }) => action === Action.ACTION_IMPRESSION)) return spooled(records, world);
+    if (error.reason === 'DISK_FULL') throw error;
     throw new MillraceError('LOG_UNAVAILABLE', `feedback was not recorded: ${error.message}`, {
       cause: error,
     });
@@ -71,8 +72,8 @@ export async function recordFeedback(
   return { duplicates: appended.duplicates };
 }
 
-function spooled(records: Event[], { recorder }: FeedbackWorld): RecordFeedbackResponse {
-  for (const record of records) recorder.record(record);
+async function spooled(records: Event[], { recorder }: FeedbackWorld): Promise<RecordFeedbackResponse> {
+  await recorder.spool(records);
   return { duplicates: records.map(() => false) };
 }
 

@@ -1,4 +1,4 @@
-import { asMillraceError, type Reason } from '../../common/errors.ts';
+import { asMillraceError, MillraceError, type Reason } from '../../common/errors.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import type { LoggingService } from '../../common/rpc/services.ts';
@@ -65,6 +65,17 @@ export class Recorder {
     this.#wake();
   }
 
+  /** Writes records to the spool: durable on return. LOG_UNAVAILABLE if it is full or cannot be written. */
+  async spool(events: readonly Event[]): Promise<void> {
+    try {
+      await this.#toSpool(events);
+    } catch (cause) {
+      const { message } = cause as Error;
+      throw new MillraceError('LOG_UNAVAILABLE', `the log is away, and the spool too: ${message}`, { cause });
+    }
+    this.#wake();
+  }
+
   /** Writes what is queued, to the log or the spool. */
   async close(): Promise<void> {
     this.#closing = true;
@@ -78,7 +89,7 @@ export class Recorder {
       const few = this.#queue.length > 0 && this.#queue.length < BATCH_MAX;
       if (few && !this.#closing) await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
       const batch = this.#queue.splice(0, BATCH_MAX);
-      if (batch.length > 0 && !(await this.#append(batch))) await this.#toSpool(batch);
+      if (batch.length > 0 && !(await this.#append(batch))) await this.#spoolOrDrop(batch);
       else if (this.spooling && !this.#closing) await this.#replay();
       if (this.#queue.length === 0 && !this.#closing) await this.#pause();
     }
@@ -108,12 +119,16 @@ export class Recorder {
     }
   }
 
-  async #toSpool(events: Event[]): Promise<void> {
+  async #toSpool(events: readonly Event[]): Promise<void> {
+    if (this.#spool.endOffset - this.#replayed > SPOOL_MAX)
+      throw new Error(`spool holds ${SPOOL_MAX} records`);
+    await this.#spool.append(events.map((event) => Event.encode(event).finish()));
+    metrics.spooledTotal.inc(events.length);
+  }
+
+  async #spoolOrDrop(events: readonly Event[]): Promise<void> {
     try {
-      if (this.#spool.endOffset - this.#replayed > SPOOL_MAX)
-        throw new Error(`spool holds ${SPOOL_MAX} records`);
-      await this.#spool.append(events.map((event) => Event.encode(event).finish()));
-      metrics.spooledTotal.inc(events.length);
+      await this.#toSpool(events);
     } catch (error) {
       metrics.spoolDroppedTotal.inc(events.length);
       this.#log.error({ err: error, records: events.length }, 'decision records lost');

@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { runCli } from '../support/cli.ts';
+import { runCli, startCli } from '../support/cli.ts';
 import { OneProcess } from '../support/one-process.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyHome } from '../support/tiny-home.ts';
@@ -79,6 +80,14 @@ describe('millrace bundles', () => {
     expect(damaged.code).toBe(1);
     expect(damaged.stderr).toMatch(/^millrace: bundle tiny-1: part [\w-]+ is not what the manifest says\n$/);
   });
+});
+
+test('a reader that has seen enough ends a command quietly', async () => {
+  await using empty = await temporaryHome();
+  const { child, result } = startCli(['features', 'list'], empty.home);
+  result.catch(() => {});
+  child.stdout?.destroy();
+  expect((await once(child, 'close'))[0]).toBe(0);
 });
 
 test('without a command or with an unknown one it ends with 1 and shows help', async () => {

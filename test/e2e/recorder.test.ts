@@ -1,8 +1,10 @@
+import { cp } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ConfigSource } from '../../common/config.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
+import { inMemory } from '../../common/rpc/memory.ts';
 import { RpcServer } from '../../common/rpc/server.ts';
 import { contracts } from '../../common/rpc/services.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
@@ -34,6 +36,28 @@ test('records that are too large together are all recorded; one that the log ref
   expect(missing).toEqual([77]);
   channel.close();
   await server.drain(1_000);
+  await logging.close();
+});
+
+test('what is spooled outlives a kill of the process and reaches the log', async () => {
+  await using folder = await temporaryHome();
+  const log = createLogger('test');
+  const spoolFolder = join(folder.home, 'spool');
+  const copy = join(folder.home, 'copy');
+  const nowhere = new Channel('127.0.0.1:1');
+  const away = nowhere.client(contracts.logging);
+  const recorder = await Recorder.open({ logging: away, spoolFolder, log, queueMax: 10 });
+  await recorder.spool([decision(1, 'decision-1')]);
+  await cp(spoolFolder, copy, { recursive: true, filter: (path) => !path.endsWith('.lock') });
+  await recorder.close();
+  nowhere.close();
+  const logging = await createLogging({ config: new ConfigSource({ MILLRACE_HOME: folder.home }), log });
+  const client = inMemory(contracts.logging, logging.implementation);
+  const next = await Recorder.open({ logging: client, spoolFolder: copy, log, queueMax: 10 });
+  await expect
+    .poll(() => client.getDecision({ requestId: 'request-1' }, rootCall()).catch(() => undefined))
+    .toBeDefined();
+  await next.close();
   await logging.close();
 });
 

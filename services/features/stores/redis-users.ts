@@ -52,13 +52,16 @@ export class RedisUsers {
    */
   static async open(config: RedisConfig, limits: UserLimits, log: Logger): Promise<RedisUsers> {
     const users = new RedisUsers(config, limits, log);
+    let fault: Error | undefined;
+    users.#writer.once('error', (error) => (fault = error));
     try {
       await users.#open();
       return users;
     } catch (cause) {
       await users.close();
       if (cause instanceof MillraceError) throw cause;
-      throw new MillraceError('CONFIG_INVALID', `features.redis.url: ${(cause as Error).message}`, { cause });
+      const { message } = fault ?? (cause as Error);
+      throw new MillraceError('CONFIG_INVALID', `features.redis.url: ${message}`, { cause });
     }
   }
 

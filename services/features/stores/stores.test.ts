@@ -234,6 +234,14 @@ describe.skipIf(REDIS.program === undefined)('Redis', () => {
     }
   });
 
+  test('that cannot be reached is named, with the reason', async () => {
+    await using folder = await temporaryHome();
+    await expect(open(folder.home, redisAt(1))).rejects.toMatchObject({
+      reason: 'CONFIG_INVALID',
+      message: 'features.redis.url: connect ECONNREFUSED 127.0.0.1:1',
+    });
+  });
+
   test('refuses a second writer while the first is alive, and takes one after it', async () => {
     await using server = await TestServer.start(REDIS);
     await using one = await temporaryHome();
