@@ -24,7 +24,6 @@ export class Vectoriser {
   readonly #items: ItemColumns;
   readonly #schema: FeatureSchema;
   readonly #writers: readonly FeatureWriter[];
-  #raw = new Float64Array(0);
   #failed: string[] = [];
 
   constructor(items: ItemColumns, schema: FeatureSchema) {
@@ -42,8 +41,7 @@ export class Vectoriser {
   vectorise(input: VectoriserInput): Float32Array {
     const { count } = input.candidates;
     const { width, features } = this.#schema;
-    if (this.#raw.length < count) this.#raw = new Float64Array(count * 2);
-    const target = { rows: new Float32Array(count * width), width, raw: this.#raw.subarray(0, count) };
+    const target = { rows: new Float32Array(count * width), width };
     const request = new FeatureRequest(input, this.#items);
     this.#failed = [];
     for (let i = 0; i < this.#writers.length; i++)

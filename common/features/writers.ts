@@ -2,8 +2,8 @@ import type { FeatureDeclaration } from './declaration.ts';
 import { numberEncoderOf, wordEncoderOf } from './encodings/encoders.ts';
 import type {
   Codes,
+  EncodeNumber,
   Fitted,
-  NumberEncoder,
   NumberEncoding,
   WordEncoder,
   WordEncoding,
@@ -13,13 +13,11 @@ import type { ItemColumns } from './item-columns.ts';
 import { FAILED, type FeatureReader, type Words } from './readers.ts';
 import type { FeatureRequest } from './request.ts';
 
-/** Where a feature's columns lie, and room for its raw values. */
+/** The row-major matrix. */
 export interface Target {
   readonly rows: Float32Array;
   /** Columns a row. */
   readonly width: number;
-  /** One number a candidate, over which every feature may write. */
-  readonly raw: Float64Array;
 }
 
 /** Writes one feature's columns for all candidates; true if a value failed. */
@@ -43,11 +41,11 @@ export function openWriter(
     case 'row':
     case 'item':
     case 'request': {
-      const encoder = numberEncoderOf(encoding as NumberEncoding, fitted);
-      const otherwise = feature.default === 'missing' ? undefined : feature.default;
-      if (read.of === 'row') return rowWriter(read, encoder, otherwise, at);
-      if (read.of === 'request') return requestWriter(read, encoder, otherwise, at);
-      return itemWriter(read, feature, encoder, otherwise, items, at);
+      const { encode } = numberEncoderOf(encoding as NumberEncoding, fitted);
+      const encodes = feature.default === 'missing' ? encode : withDefault(encode, feature.default);
+      if (read.of === 'row') return rowWriter(read, encodes, at);
+      if (read.of === 'request') return requestWriter(read, encodes, at);
+      return itemWriter(read, feature, encodes, items, at);
     }
     case 'request-words':
       return requestWordsWriter(read, wordEncoderOf(encoding as WordEncoding, fitted), at);
@@ -60,17 +58,11 @@ export function openWriter(
 
 const nothing = (): void => {};
 
-function rowWriter(
-  { numbers }: Reader<'row'>,
-  encoder: NumberEncoder,
-  otherwise: number | undefined,
-  at: number,
-): FeatureWriter {
+function rowWriter({ write }: Reader<'row'>, encodes: readonly EncodeNumber[], at: number): FeatureWriter {
   return {
-    write(request, { rows, width, raw }) {
-      numbers(request, raw);
-      if (otherwise !== undefined) fillMissing(raw, otherwise);
-      encoder.write(raw, raw.length, rows, at, width);
+    write(request, { rows, width }) {
+      for (let i = 0; i < encodes.length; i++)
+        write(request, { rows, at: at + i, stride: width, encode: encodes[i] });
       return false;
     },
     close: nothing,
@@ -80,23 +72,26 @@ function rowWriter(
 function itemWriter(
   { number }: Reader<'item'>,
   { name, version, from }: FeatureDeclaration,
-  encoder: NumberEncoder,
-  otherwise: number | undefined,
+  encodes: readonly EncodeNumber[],
   items: ItemColumns,
   at: number,
 ): FeatureWriter {
   const column = items.numbers(`${name} ${version} ${from.join()}`, number);
   return {
-    write({ input: { candidates } }, { rows, width, raw }) {
-      for (let row = 0; row < raw.length; row++) raw[row] = column.at(candidates.items[row]);
-      const failed = column.failed.size > 0 && candidates.items.some((item) => column.failed.has(item));
-      if (otherwise !== undefined) {
-        fillMissing(raw, otherwise);
-        if (failed)
-          for (let row = 0; row < raw.length; row++)
-            if (column.failed.has(candidates.items[row])) raw[row] = Number.NaN;
+    write({ input: { candidates } }, { rows, width }) {
+      const ordinals = candidates.items;
+      for (let i = 0; i < encodes.length; i++) {
+        const encode = encodes[i];
+        for (let row = 0, o = at + i; row < ordinals.length; row++, o += width)
+          rows[o] = encode(column.at(ordinals[row]));
       }
-      encoder.write(raw, raw.length, rows, at, width);
+      if (column.failed.size === 0) return false;
+      let failed = false;
+      for (let row = 0, o = at; row < ordinals.length; row++, o += width) {
+        if (!column.failed.has(ordinals[row])) continue;
+        rows.fill(Number.NaN, o, o + encodes.length);
+        failed = true;
+      }
       return failed;
     },
     close: nothing,
@@ -105,19 +100,14 @@ function itemWriter(
 
 function requestWriter(
   { number }: Reader<'request'>,
-  encoder: NumberEncoder,
-  otherwise: number | undefined,
+  encodes: readonly EncodeNumber[],
   at: number,
 ): FeatureWriter {
-  const { length } = encoder.columns;
-  const encoded = new Float32Array(length);
-  const value = new Float64Array(1);
+  const encoded = new Float32Array(encodes.length);
   return {
     write(request, target) {
       const read = number(request);
-      const missing = read === FAILED ? Number.NaN : read;
-      value[0] = read !== FAILED && Number.isNaN(missing) ? (otherwise ?? missing) : missing;
-      encoder.write(value, 1, encoded, 0, length);
+      for (let i = 0; i < encoded.length; i++) encoded[i] = read === FAILED ? Number.NaN : encodes[i](read);
       repeat(encoded, target, at);
       return read === FAILED;
     },
@@ -230,12 +220,12 @@ function addCode(
   for (let i = 0; i < tableWidth; i++) rows[at + i] += weight * table[from + i];
 }
 
-function fillMissing(raw: Float64Array, value: number): void {
-  for (let row = 0; row < raw.length; row++) if (Number.isNaN(raw[row])) raw[row] = value;
+function withDefault(encodes: readonly EncodeNumber[], otherwise: number): EncodeNumber[] {
+  return encodes.map((encode) => (value) => encode(Number.isNaN(value) ? otherwise : value));
 }
 
 /** The same columns in every row. */
-function repeat(encoded: Float32Array, { rows, width, raw }: Target, at: number): void {
+function repeat(encoded: Float32Array, { rows, width }: Target, at: number): void {
   for (let i = 0; i < encoded.length; i++)
-    for (let row = 0, o = at + i; row < raw.length; row++, o += width) rows[o] = encoded[i];
+    for (let o = at + i; o < rows.length; o += width) rows[o] = encoded[i];
 }

@@ -64,15 +64,9 @@ export function withFittedRows(examples: RankerExamples): RankerExamples {
     const { name, encoding } = feature;
     if (fittedOn(encoding) === 'rows' && !schema.encoders.has(name)) {
       const parameters = fitRows(encoding as NumberEncoding, columnOf(train, column));
-      const encoder = numberEncoderOf(encoding as NumberEncoding, parameters);
-      for (const part of [train, validation])
-        encoder.write(
-          Float64Array.from(columnOf(part, column)),
-          part.rows,
-          part.features,
-          column,
-          part.width,
-        );
+      const [encode] = numberEncoderOf(encoding as NumberEncoding, parameters).encode;
+      for (const { features, width } of [train, validation])
+        for (let at = column; at < features.length; at += width) features[at] = encode(features[at]);
       fitted.set(name, parameters);
     }
     column += columnsOf(feature, schema.encoders).length;

@@ -53,14 +53,15 @@ export type WordEncoding = Extract<
   { kind: 'one-hot' | 'multi-hot' | 'hashed' | 'embedding' | 'tf-idf' | 'word-vectors' }
 >;
 
-/**
- * Numbers in, columns out. A missing number is NaN in and NaN in every column out, whatever the encoding.
- */
+/** What one column says of a number; NaN, which is a missing one, stays NaN. */
+export type EncodeNumber = (value: number) => number;
+
+/** Numbers in, columns out. */
 export interface NumberEncoder {
   /** Suffixes of its columns' names. */
   readonly columns: readonly string[];
-  /** Writes the first `count` of `values` into `rows` from `at` on, each `stride` after the one before it. */
-  write(values: Float64Array, count: number, rows: Float32Array, at: number, stride: number): void;
+  /** A function a column. */
+  readonly encode: readonly EncodeNumber[];
 }
 
 /** What the words of one value say: codes with weights. */

@@ -9,9 +9,8 @@ const NAN = Number.NaN;
 function numbers(encoding: NumberEncoding, values: number[], fitted?: Fitted): number[][] {
   const encoder = numberEncoderOf(encoding, fitted);
   const width = encoder.columns.length;
-  const rows = new Float32Array(values.length * width);
-  encoder.write(Float64Array.from(values), values.length, rows, 0, width);
-  return values.map((_, row) => [...rows.subarray(row * width, (row + 1) * width)]);
+  expect(encoder.encode).toHaveLength(width);
+  return values.map((value) => encoder.encode.map((encode) => Math.fround(encode(value))));
 }
 
 /** The weighted sum of the codes' vectors by name of the column, zeros left out. */

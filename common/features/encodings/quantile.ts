@@ -5,13 +5,7 @@ import type { Fitted, NumberEncoder } from './encoding.ts';
  * knots. Beyond the outer knots it is 0 and 1. x counts as a float32.
  */
 export function quantileEncoder({ numbers: knots }: Fitted): NumberEncoder {
-  return {
-    columns: [''],
-    write(values, count, rows, at, stride) {
-      for (let row = 0, o = at; row < count; row++, o += stride)
-        rows[o] = shareBelow(knots, Math.fround(values[row]));
-    },
-  };
+  return { columns: [''], encode: [(value) => shareBelow(knots, Math.fround(value))] };
 }
 
 function shareBelow(knots: Float64Array, value: number): number {

@@ -2,15 +2,11 @@ import type { Fitted, NumberEncoder } from './encoding.ts';
 
 /** (x − mean) / deviation of the training rows, x as a float32; 0 where all of them were equal. */
 export function zScoreEncoder({ numbers: [mean, deviation] }: Fitted): NumberEncoder {
-  return {
-    columns: [''],
-    write(values, count, rows, at, stride) {
-      for (let row = 0, o = at; row < count; row++, o += stride) {
-        const distance = Math.fround(values[row]) - mean;
-        rows[o] = deviation > 0 ? distance / deviation : distance * 0;
-      }
-    },
+  const encode = (value: number): number => {
+    const distance = Math.fround(value) - mean;
+    return deviation > 0 ? distance / deviation : distance * 0;
   };
+  return { columns: [''], encode: [encode] };
 }
 
 /** Mean and population deviation of what is not missing; 0 and 1 where all is. */

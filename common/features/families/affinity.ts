@@ -7,7 +7,7 @@ import { countOf } from '../item-counters.ts';
 import type { FeatureReader, Words } from '../readers.ts';
 import type { FeatureRequest } from '../request.ts';
 import { ITEM_ATTRIBUTES } from './metadata.ts';
-import { type Affinity, affinity, meansOf } from './taste.ts';
+import { type Affinity, affinity, meansOf, writeAll } from './taste.ts';
 
 const family = 'affinity';
 const categoryAffinity = (request: FeatureRequest): Affinity => affinity(request, request.items.categories);
@@ -19,14 +19,14 @@ export const affinityFeatures: readonly FeatureDeclaration[] = [
     from: ['history', 'categories'],
     description:
       "mean share of the item's categories in the recent positive events; missing without history or categories",
-    read: { of: 'row', numbers: (request, out) => out.set(request.once(categoryAffinity).mean) },
+    read: { of: 'row', write: (request, column) => writeAll(request.once(categoryAffinity).mean, column) },
   }),
   feature('interaction.category_affinity_max', {
     family,
     from: ['history', 'categories'],
     description:
       "largest share of one of the item's categories in the recent positive events; missing likewise",
-    read: { of: 'row', numbers: (request, out) => out.set(request.once(categoryAffinity).largest) },
+    read: { of: 'row', write: (request, column) => writeAll(request.once(categoryAffinity).largest, column) },
   }),
   feature('interaction.year_distance', {
     family,
@@ -35,11 +35,12 @@ export const affinityFeatures: readonly FeatureDeclaration[] = [
       "years between the item's release and the recent positive events' mean; missing if either is",
     read: {
       of: 'row',
-      numbers: (request, out) => {
+      write: (request, { rows, at, stride, encode }) => {
         const { year } = request.once(meansOf);
         const { items } = request.input.candidates;
         const { years } = request.items;
-        for (let row = 0; row < out.length; row++) out[row] = Math.abs(years.at(items[row]) - year);
+        for (let row = 0, o = at; row < items.length; row++, o += stride)
+          rows[o] = encode(Math.abs(years.at(items[row]) - year));
       },
     },
   }),
@@ -49,13 +50,13 @@ export const affinityFeatures: readonly FeatureDeclaration[] = [
     description: "log popularity of the item less the recent positive events' mean; missing without history",
     read: {
       of: 'row',
-      numbers: (request, out) => {
+      write: (request, { rows, at, stride, encode }) => {
         const { logPositives } = request.once(meansOf);
         const { candidates, counters } = request.input;
         const { items } = candidates;
         const positives = counters.column('positive');
-        for (let row = 0; row < out.length; row++)
-          out[row] = log1p(countOf(positives, items[row])) - logPositives;
+        for (let row = 0, o = at; row < items.length; row++, o += stride)
+          rows[o] = encode(log1p(countOf(positives, items[row])) - logPositives);
       },
     },
   }),
@@ -78,6 +79,6 @@ export const likenessFeatures: readonly FeatureDeclaration[] = (
 export function affinityReader(name: string, read: (item: Item) => Words): FeatureReader {
   return {
     of: 'row',
-    numbers: (request, out) => out.set(affinity(request, request.items.words(name, read)).largest),
+    write: (request, column) => writeAll(affinity(request, request.items.words(name, read)).largest, column),
   };
 }

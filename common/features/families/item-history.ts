@@ -54,11 +54,11 @@ export const itemHistoryFeatures: readonly FeatureDeclaration[] = [
     description: 'hours since anybody did anything with it; missing if nobody did',
     read: {
       of: 'row',
-      numbers: ({ input: { candidates, counters, timeMs } }, out) => {
+      write: ({ input: { candidates, counters, timeMs } }, { rows, at, stride, encode }) => {
         const latest = counters.column('latest_hour');
-        for (let row = 0; row < out.length; row++) {
+        for (let row = 0, o = at; row < candidates.count; row++, o += stride) {
           const hour = countOf(latest, candidates.items[row]);
-          out[row] = hour > 0 ? Math.max(timeMs / HOUR_MS - hour, 0) : Number.NaN;
+          rows[o] = encode(hour > 0 ? Math.max(timeMs / HOUR_MS - hour, 0) : Number.NaN);
         }
       },
     },
@@ -73,9 +73,10 @@ function counted(name: string, counter: ItemCounter, family = 'item_history'): F
     description: ITEM_REDUCERS[counter].description,
     read: {
       of: 'row',
-      numbers: ({ input: { candidates, counters } }, out) => {
+      write: ({ input: { candidates, counters } }, { rows, at, stride, encode }) => {
         const counts = counters.column(counter);
-        for (let row = 0; row < out.length; row++) out[row] = countOf(counts, candidates.items[row]);
+        for (let row = 0, o = at; row < candidates.count; row++, o += stride)
+          rows[o] = encode(countOf(counts, candidates.items[row]));
       },
     },
   });
@@ -100,14 +101,14 @@ function share(
     description,
     read: {
       of: 'row',
-      numbers: ({ input: { candidates, counters } }, out) => {
+      write: ({ input: { candidates, counters } }, { rows, at, stride, encode }) => {
         const sums = counters.column(above);
         const counts = counters.column(first);
         const others = second === undefined ? undefined : counters.column(second);
-        for (let row = 0; row < out.length; row++) {
+        for (let row = 0, o = at; row < candidates.count; row++, o += stride) {
           const item = candidates.items[row];
           const count = countOf(counts, item) + (others === undefined ? 0 : countOf(others, item));
-          out[row] = count > 0 ? (countOf(sums, item) + prior[0]) / (count + prior[1]) : Number.NaN;
+          rows[o] = encode(count > 0 ? (countOf(sums, item) + prior[0]) / (count + prior[1]) : Number.NaN);
         }
       },
     },

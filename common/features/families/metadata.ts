@@ -34,10 +34,10 @@ export const releaseFeatures: readonly FeatureDeclaration[] = [
     description: 'days since the item became available; missing if that is unknown',
     read: {
       of: 'row',
-      numbers: ({ input: { candidates, timeMs }, items }, out) => {
+      write: ({ input: { candidates, timeMs }, items }, { rows, at, stride, encode }) => {
         const { availableFromMs } = items;
-        for (let row = 0; row < out.length; row++)
-          out[row] = Math.max(timeMs - availableFromMs.at(candidates.items[row]), 0) / DAY_MS;
+        for (let row = 0, o = at; row < candidates.count; row++, o += stride)
+          rows[o] = encode(Math.max(timeMs - availableFromMs.at(candidates.items[row]), 0) / DAY_MS);
       },
     },
   }),

@@ -48,14 +48,12 @@ function prior(
     description,
     read: {
       of: 'row',
-      numbers: (request, out) => {
+      write: (request, { rows, at, stride, encode }) => {
         const known = request.once(priorsOf);
         const { items } = request.input.candidates;
-        out.fill(otherwise);
-        if (known.size === 0) return;
-        for (let row = 0; row < out.length; row++) {
-          const own = known.get(items[row]);
-          if (own !== undefined) out[row] = of(own, request.input.timeMs);
+        for (let row = 0, o = at; row < items.length; row++, o += stride) {
+          const own = known.size === 0 ? undefined : known.get(items[row]);
+          rows[o] = encode(own === undefined ? otherwise : of(own, request.input.timeMs));
         }
       },
     },

@@ -14,7 +14,10 @@ export function retrievalFeatures(sources: readonly string[]): FeatureDeclaratio
       description: 'reciprocal-rank fusion over all sources',
       read: {
         of: 'row',
-        numbers: ({ input: { candidates } }, out) => out.set(candidates.column(Columns.rrf)),
+        write: ({ input: { candidates } }, { rows, at, stride, encode }) => {
+          const fused = candidates.column(Columns.rrf);
+          for (let row = 0, o = at; row < fused.length; row++, o += stride) rows[o] = encode(fused[row]);
+        },
       },
     }),
   ];
@@ -33,10 +36,10 @@ function featuresOfSource(source: string): FeatureDeclaration[] {
       description: `rank in the list of ${source}; ${otherwise}`,
       read: {
         of: 'row',
-        numbers: (request, out) => {
-          out.fill(Number.NaN);
-          const { rows, ranks } = request.once(found);
-          for (let i = 0; i < rows.length; i++) out[rows[i]] = ranks[rows[i]];
+        write: (request, { rows, at, stride, encode }) => {
+          const { order, count, ranks } = request.once(found);
+          for (let i = 0; i < count; i++) rows[at + order[i] * stride] = encode(ranks[order[i]]);
+          fill(rows, at, stride, order, count, encode(Number.NaN));
         },
       },
     }),
@@ -46,10 +49,10 @@ function featuresOfSource(source: string): FeatureDeclaration[] {
       description: `score of ${source} on its own scale; ${otherwise}`,
       read: {
         of: 'row',
-        numbers: (request, out) => {
-          out.fill(Number.NaN);
-          const { rows, scores } = request.once(found);
-          for (let i = 0; i < rows.length; i++) out[rows[i]] = scores[rows[i]];
+        write: (request, { rows, at, stride, encode }) => {
+          const { order, count, scores } = request.once(found);
+          for (let i = 0; i < count; i++) rows[at + order[i] * stride] = encode(scores[order[i]]);
+          fill(rows, at, stride, order, count, encode(Number.NaN));
         },
       },
     }),
@@ -59,11 +62,10 @@ function featuresOfSource(source: string): FeatureDeclaration[] {
       description: `score of ${source} over the largest of the request; ${otherwise}`,
       read: {
         of: 'row',
-        numbers: (request, out) => {
-          out.fill(Number.NaN);
-          const { rows, scores, largest } = request.once(found);
-          if (!(largest > 0)) return;
-          for (let i = 0; i < rows.length; i++) out[rows[i]] = scores[rows[i]] / largest;
+        write: (request, { rows, at, stride, encode }) => {
+          const { order, count, scores, largest } = request.once(found);
+          for (let i = 0; i < count; i++) rows[at + order[i] * stride] = encode(scores[order[i]] / largest);
+          fill(rows, at, stride, order, count, encode(Number.NaN));
         },
       },
     }),
@@ -72,34 +74,48 @@ function featuresOfSource(source: string): FeatureDeclaration[] {
 
 /** What one source gave a request. */
 interface Found {
-  /** The rows that it retrieved. */
-  readonly rows: Uint32Array;
+  /** All rows, those that it retrieved first. */
+  readonly order: Uint32Array;
+  /** How many it retrieved. */
+  readonly count: number;
   readonly ranks: Float32Array;
   readonly scores: Float32Array;
-  /** Its largest score, at least 0. */
+  /** Its largest score; NaN if none is positive. */
   readonly largest: number;
 }
 
-const NOTHING: Found = {
-  rows: new Uint32Array(0),
-  ranks: new Float32Array(0),
-  scores: new Float32Array(0),
-  largest: 0,
-};
+const NONE = new Float32Array(0);
 
 function foundBy({ input }: FeatureRequest, ranked: string, scored: string): Found {
   const { candidates, largestScores } = input;
   const ranks = candidates.columns.get(ranked);
   const scores = candidates.columns.get(scored);
-  if (ranks === undefined || scores === undefined) return NOTHING;
-  const rows = new Uint32Array(candidates.count);
+  const order = new Uint32Array(candidates.count);
+  if (ranks === undefined || scores === undefined) {
+    for (let row = 0; row < order.length; row++) order[row] = row;
+    return { order, count: 0, ranks: NONE, scores: NONE, largest: Number.NaN };
+  }
+  // Without a branch, which half of the rows would mispredict: each row is written at both ends, and the end that it is not at is written over.
   let count = 0;
-  for (let row = 0; row < rows.length; row++) {
-    rows[count] = row;
+  for (let row = 0; row < order.length; row++) {
+    order[count] = row;
+    order[order.length - 1 - row + count] = row;
     count += ranks[row] > 0 ? 1 : 0;
   }
   const largest = largestScores === undefined ? largestOf(scores) : (largestScores[scored] ?? 0);
-  return { rows: rows.subarray(0, count), ranks, scores, largest };
+  return { order, count, ranks, scores, largest: largest > 0 ? largest : Number.NaN };
+}
+
+/** Writes `missing` to the rows that `order` has from `from` on. */
+function fill(
+  rows: Float32Array,
+  at: number,
+  stride: number,
+  order: Uint32Array,
+  from: number,
+  missing: number,
+): void {
+  for (let i = from; i < order.length; i++) rows[at + order[i] * stride] = missing;
 }
 
 /** At least 0. */

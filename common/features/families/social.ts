@@ -1,6 +1,6 @@
 import { type FeatureDeclaration, feature } from '../declaration.ts';
 import type { FeatureRequest } from '../request.ts';
-import { type Affinity, meanAndLargest, sharesOf } from './taste.ts';
+import { type Affinity, meanAndLargest, sharesOf, writeAll } from './taste.ts';
 
 const preferenceAffinity = (request: FeatureRequest): Affinity => {
   const { preferences } = request.input.user;
@@ -19,13 +19,16 @@ export const preferenceFeatures: readonly FeatureDeclaration[] = [
     from: ['preferences', 'categories'],
     description:
       "mean stated strength of the item's categories, 0 for those not named; missing without statements or categories",
-    read: { of: 'row', numbers: (request, out) => out.set(request.once(preferenceAffinity).mean) },
+    read: { of: 'row', write: (request, column) => writeAll(request.once(preferenceAffinity).mean, column) },
   }),
   feature('interaction.preference_max', {
     family: 'preferences',
     from: ['preferences', 'categories'],
     description: "greatest stated strength of one of the item's categories; missing likewise",
-    read: { of: 'row', numbers: (request, out) => out.set(request.once(preferenceAffinity).largest) },
+    read: {
+      of: 'row',
+      write: (request, column) => writeAll(request.once(preferenceAffinity).largest, column),
+    },
   }),
 ];
 
@@ -44,11 +47,11 @@ export const socialFeatures: readonly FeatureDeclaration[] = [
     description: "latest positive events of friends with the item; missing without friends' events",
     read: {
       of: 'row',
-      numbers: (request, out) => {
+      write: (request, { rows, at, stride, encode }) => {
         const counts = request.once(friendCounts);
         const { items } = request.input.candidates;
-        for (let row = 0; row < out.length; row++)
-          out[row] = counts.size === 0 ? Number.NaN : (counts.get(items[row]) ?? 0);
+        for (let row = 0, o = at; row < items.length; row++, o += stride)
+          rows[o] = encode(counts.size === 0 ? Number.NaN : (counts.get(items[row]) ?? 0));
       },
     },
   }),
@@ -59,10 +62,10 @@ export const socialFeatures: readonly FeatureDeclaration[] = [
       "mean share of the item's categories in friends' latest positive events; missing without either",
     read: {
       of: 'row',
-      numbers: (request, out) => {
+      write: (request, column) => {
         const { categories } = request.items;
         const shares = sharesOf(request.input.user.friendItems, categories);
-        out.set(meanAndLargest(request, categories, shares).mean);
+        writeAll(meanAndLargest(request, categories, shares).mean, column);
       },
     },
   }),

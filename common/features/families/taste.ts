@@ -3,6 +3,7 @@ import type { ItemCategories } from '../../catalogue/item-categories.ts';
 import { isPositive } from '../../user-state.ts';
 import { log1p } from '../encodings/log.ts';
 import { countOf } from '../item-counters.ts';
+import type { TargetColumn } from '../readers.ts';
 import type { FeatureRequest } from '../request.ts';
 
 /** Latest positive events that stand for the present taste. */
@@ -75,6 +76,11 @@ export function meanAndLargest(
     largest[row] = most;
   }
   return { mean, largest };
+}
+
+/** Writes a number a row. */
+export function writeAll(values: Float64Array, { rows, at, stride, encode }: TargetColumn): void {
+  for (let row = 0, o = at; row < values.length; row++, o += stride) rows[o] = encode(values[row]);
 }
 
 /** By word: the share of the items that have it; undefined without items. */
