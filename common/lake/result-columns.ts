@@ -5,7 +5,14 @@ import {
   type DuckDBValue,
   type DuckDBVector,
 } from '@duckdb/node-api';
-import { type LakeColumn, LakeColumns, type NumberColumn, type ValueColumn } from './lake-columns.ts';
+import {
+  type CodedTexts,
+  type LakeColumn,
+  LakeColumns,
+  type NumberColumn,
+  type ValueColumn,
+} from './lake-columns.ts';
+import { TextCollector } from './text-collector.ts';
 
 type NumberArray =
   | typeof Float64Array
@@ -56,7 +63,7 @@ export async function columnsOfResult(result: DuckDBResult, bytesScanned = 0): P
     count += chunk.rowCount;
   }
   return new LakeColumns(
-    new Map(names.map((name, i): [string, LakeColumn] => [name, collectors[i].done()])),
+    new Map(names.map((name, i): [string, LakeColumn | CodedTexts] => [name, collectors[i].done()])),
     count,
     bytesScanned,
   );
@@ -73,7 +80,7 @@ export function wideNumbers(chunk: DuckDBDataChunk, column: number): Float64Arra
 
 interface Collector {
   add(vector: DuckDBVector, rows: number): void;
-  done(): LakeColumn;
+  done(): LakeColumn | CodedTexts;
 }
 
 function collectorOf(type: DuckDBTypeId): Collector {
@@ -81,7 +88,7 @@ function collectorOf(type: DuckDBTypeId): Collector {
   if (direct !== undefined) return new NumberCollector(direct);
   if (WIDE.has(type)) return new NumberCollector(Float64Array, type === DuckDBTypeId.BIGINT);
   if (SLOW.has(type)) return new SlowNumberCollector();
-  return new ValueCollector();
+  return type === DuckDBTypeId.VARCHAR ? new TextCollector() : new ValueCollector();
 }
 
 /** Chunks of typed arrays, joined at the end. */

@@ -8,8 +8,8 @@ import { type FeedbackColumns, isOfUser, type LogData, profilesAfter } from './f
 import { datasetSql } from './sql.ts';
 
 /**
- * What `readLog` reads from a log that holds the same events, by SQL: users and items are numbered by the engine, so that feedback
- * comes as numbers alone and no row is an object. LAKE_UNAVAILABLE where the lake is empty or does not begin with the log.
+ * What `readLog` reads from a log that holds the same events, by SQL: users and items come numbered by their first rows, so that
+ * feedback is numbers alone and no row is an object. LAKE_UNAVAILABLE where the lake is empty or does not begin with the log.
  */
 export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINITY): Promise<LogData> {
   if (lake.endOffset === 0 || lake.firstOffset > 0)
@@ -20,14 +20,13 @@ export async function readLake(lake: Lake, untilOffset = Number.POSITIVE_INFINIT
   const endOffset = Math.min(lake.endOffset, untilOffset);
   const { fold, userEvents, firstKnown } = foldRecords(await lake.query(datasetSql('records'), [endOffset]));
   const { catalogue } = fold;
-  const itemIds = (await lake.query(datasetSql('feedback-items'), [endOffset])).texts('item_id');
-  const userIds = (await lake.query(datasetSql('feedback-users'), [endOffset])).texts('user_id');
-  const rows = await lake.query(datasetSql('feedback'), [endOffset, endOffset, endOffset]);
+  const rows = await lake.query(datasetSql('feedback'), [endOffset]);
+  const itemIds = rows.codedTexts('row_item_id').values;
   const items = Float64Array.from(itemIds, (id) => catalogue.ordinalEver(id) ?? Number.NaN);
   const kept = keptRows(rows, items, firstKnown);
   const feedback = inOrder(rows, kept, items, endOffset);
   return {
-    users: renumbered(feedback.user, userIds),
+    users: renumbered(feedback.user, rows.codedTexts('row_user_id').values),
     profiles: profilesAfter(userEvents),
     userEvents,
     catalogue,
@@ -60,7 +59,7 @@ function foldRecords(records: LakeColumns): {
 /** Rows about items that the catalogue had when the log got them. */
 function keptRows(rows: LakeColumns, items: Float64Array, firstKnown: Float64Array): Uint32Array {
   const offsets = rows.numbers('row_offset');
-  const codes = rows.numbers('item_code');
+  const { codes } = rows.codedTexts('row_item_id');
   const kept = new Uint32Array(rows.count);
   let count = 0;
   for (let row = 0; row < rows.count; row++)
@@ -68,7 +67,7 @@ function keptRows(rows: LakeColumns, items: Float64Array, firstKnown: Float64Arr
   return kept.subarray(0, count);
 }
 
-/** The rows kept in order of their offsets; `user` is the engine's number. */
+/** The rows kept in order of their offsets; `user` is the number of the user's id in the answer. */
 function inOrder(
   rows: LakeColumns,
   kept: Uint32Array,
@@ -76,8 +75,8 @@ function inOrder(
   endOffset: number,
 ): FeedbackColumns {
   const from = {
-    user: rows.numbers('user_code'),
-    item: rows.numbers('item_code'),
+    user: rows.codedTexts('row_user_id').codes,
+    item: rows.codedTexts('row_item_id').codes,
     action: rows.numbers('action_code'),
     value: rows.numbers('row_value'),
     timeMs: rows.numbers('row_time_ms'),
