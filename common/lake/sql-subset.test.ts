@@ -14,6 +14,8 @@ test.each([
   ['a function of DuckDB', 'SELECT list(user_id) FROM events', 1, 'list()'],
   ['a function of Trino', 'SELECT cardinality(categories) FROM events', 1, 'cardinality()'],
   ['a table function', "SELECT * FROM read_parquet('x')", 1, 'read_parquet()'],
+  ['a file as a table', "SELECT count(*) FROM '/x.parquet'", 1, 'a file as a table'],
+  ['a file in a join', 'SELECT 1 FROM events e JOIN "x.csv" f ON e.item_id = f.id', 1, 'a file as a table'],
   ['the keyword offset', 'SELECT offset FROM events', 1, '"offset"'],
   ['GROUP BY ALL', 'SELECT action, count(*) FROM events GROUP BY ALL', 1, 'BY ALL'],
   ['a type of DuckDB', 'SELECT CAST(value AS FLOAT) FROM events', 1, 'FLOAT'],
@@ -35,7 +37,8 @@ test.each([
    SELECT b.x, CAST(a.n AS double) / 2e0 AS h FROM a JOIN b ON a.x = b.x WHERE (r = 1 OR b.x IN ('y')) -- :: offset
    ORDER BY h DESC LIMIT 10;`,
   'SELECT t.category, count(*) AS n FROM events CROSS JOIN UNNEST(categories) AS t (category) GROUP BY t.category',
-  `SELECT "offset", 'it''s ::' AS note FROM events WHERE action = ? AND value IS NOT NULL AND NOT (position BETWEEN 1 AND 3)`,
+  `SELECT "offset", 'it''s ::' AS note FROM events WHERE action = ? AND value IS NOT NULL AND NOT (position BETWEEN 1 AND 3)
+   AND item_id IS DISTINCT FROM 'x'`,
   'SELECT CASE WHEN (value > 3) THEN 1 ELSE 0 END AS liked, CAST(CAST(value AS decimal(10, 2)) AS varchar) AS v FROM events',
 ])('what both take is taken: %#', async (sql) => {
   const statement = checkSql(sql, 'a.sql');

@@ -77,6 +77,7 @@ function complaintOf(token: Token, tokens: readonly Token[], i: number): string 
   const word = token.text.toLowerCase();
   if (word === '/' && !dividesDoubles(tokens, i))
     return '/ of whole numbers is not the same in both: write CAST(a AS double) / b, or a / 1e3';
+  if (namesFile(tokens, i)) return 'a file as a table is DuckDB only: the tables are events and decided';
   if (token.kind === 'mark') return Object.hasOwn(REFUSED_MARKS, word) ? REFUSED_MARKS[word] : undefined;
   if (token.kind !== 'word') return undefined;
   if (Object.hasOwn(REFUSED_WORDS, word)) return REFUSED_WORDS[word];
@@ -91,6 +92,14 @@ function complaintOf(token: Token, tokens: readonly Token[], i: number): string 
   if (before === 'as' || before === 'with' || tokens[i + 1] === undefined || namesColumns(tokens, i))
     return undefined;
   return `${token.text}() is no function of both; docs/lake.md lists those that are`;
+}
+
+/** Whether the text or quoted name at `i` stands where a table does and is none. */
+function namesFile(tokens: readonly Token[], i: number): boolean {
+  const { kind, text } = tokens[i];
+  if (kind !== 'text' && !(kind === 'quoted' && text.includes('.'))) return false;
+  const [earlier, before] = [tokens[i - 2], tokens[i - 1]].map((token) => token?.text.toLowerCase());
+  return before === 'join' || (before === 'from' && earlier !== 'distinct');
 }
 
 /** Whether one side of the division at `i` is a CAST or a number with an exponent. */
