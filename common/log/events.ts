@@ -1,7 +1,6 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { Event, EventKind } from '../../gen/millrace/logging/v1/logging.ts';
 import type { LogRecord, RecordReader } from './record-log.ts';
-import { SegmentLog } from './segment-log.ts';
 
 /** An event with its place in the log. */
 export interface LoggedEvent {
@@ -61,12 +60,6 @@ function peekRequestId(decision: Uint8Array): string {
     reader.skip(wireType);
   }
   return '';
-}
-
-/** The events of a log's folder from an offset on, without its lock: also beside a running owner. */
-export async function* readEvents(folder: string, fromOffset = 0): AsyncIterable<LoggedEvent> {
-  await using reader = await SegmentLog.openReadOnly(folder);
-  yield* readEventsOf(reader, fromOffset);
 }
 
 /**

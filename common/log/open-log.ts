@@ -21,14 +21,25 @@ export async function openLog(source: ConfigSource, options: { files?: LogFiles 
  */
 export async function openLogReader(
   source: ConfigSource,
-  { files = diskFiles }: { files?: LogFiles } = {},
+  options: { files?: LogFiles } = {},
 ): Promise<RecordReader> {
+  const reader = await findLogReader(source, options);
+  if (reader !== undefined) return reader;
+  throw new MillraceError(
+    'LOG_UNAVAILABLE',
+    `${logFolder(source)}: there is no log; import a data set first`,
+  );
+}
+
+/** The same; undefined if there is none. */
+export async function findLogReader(
+  source: ConfigSource,
+  { files = diskFiles }: { files?: LogFiles } = {},
+): Promise<RecordReader | undefined> {
   const { engine, nats } = source.section('logging', loggingSchema);
   if (engine === 'nats') return NatsLog.open(nats);
   const folder = logFolder(source);
-  if (!existsSync(folder))
-    throw new MillraceError('LOG_UNAVAILABLE', `${folder}: there is no log; import a data set first`);
-  return SegmentLog.openReadOnly(folder, files);
+  return existsSync(folder) ? SegmentLog.openReadOnly(folder, files) : undefined;
 }
 
 /** Where local segments are. */

@@ -3,7 +3,7 @@ import { text as textOf } from 'node:stream/consumers';
 import { Command } from 'commander';
 import pc from 'picocolors';
 import { ConfigSource } from '../../common/config.ts';
-import { asMillraceError, MillraceError } from '../../common/errors.ts';
+import { MillraceError } from '../../common/errors.ts';
 import { athenaTables } from '../../common/lake/athena-tables.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { openLake } from '../../common/lake/lake.ts';
@@ -12,7 +12,7 @@ import { openStorage } from '../../common/lake/open-storage.ts';
 import { Roller } from '../../common/lake/roller.ts';
 import { TABLES } from '../../common/lake/schema.ts';
 import { checkSql } from '../../common/lake/sql-subset.ts';
-import { openLogReader } from '../../common/log/open-log.ts';
+import { findLogReader, openLogReader } from '../../common/log/open-log.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
@@ -95,7 +95,8 @@ async function commitOffset(source: ConfigSource, offset: number): Promise<void>
 async function status(json: boolean): Promise<void> {
   const source = new ConfigSource();
   await using lake = await openLake(lakeConfig(source));
-  const logEnd = await logEndOffset(source);
+  await using log = await findLogReader(source);
+  const logEnd = log?.endOffset;
   const tables = Object.keys(TABLES).map((table) => {
     const files = lake.files.filter(({ key }) => key.startsWith(`${table}/`));
     const sum = (of: (file: (typeof files)[number]) => number): number =>
@@ -121,17 +122,6 @@ async function status(json: boolean): Promise<void> {
   for (const line of tableLines(columns, rows, pc.bold)) print(line);
   const lag = behind === undefined ? 'there is no log here' : `${behind} events of the log are not in it yet`;
   print(`offsets ${lake.firstOffset} to ${lake.endOffset}; ${lag}`);
-}
-
-/** Undefined if there is no log. */
-async function logEndOffset(source: ConfigSource): Promise<number | undefined> {
-  try {
-    await using log = await openLogReader(source);
-    return log.endOffset;
-  } catch (error) {
-    if (asMillraceError(error).reason === 'LOG_UNAVAILABLE') return undefined;
-    throw error;
-  }
 }
 
 async function query(file: string, json: boolean): Promise<void> {

@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { MillraceError } from '../../common/errors.ts';
-import { readEvents } from '../../common/log/events.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type LoggingService } from '../../common/rpc/services.ts';
 import { SubscribeRequest } from '../../gen/millrace/logging/v1/logging.ts';
+import { readEvents } from '../../test/support/logged-events.ts';
 import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { click } from './fixtures/events.ts';
 

@@ -1,12 +1,13 @@
 import { join } from 'node:path';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { batchName, changeEvents, upsertChanges } from '../../common/catalogue/writer.ts';
-import { type LoggedEvent, readEvents } from '../../common/log/events.ts';
+import type { LoggedEvent } from '../../common/log/events.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { Item } from '../../gen/millrace/features/v1/features.ts';
 import { backfilled } from '../../services/features/backfill.ts';
 import { featuresSchema, userLimits } from '../../services/features/config.ts';
 import { replaceStore } from '../../services/features/stores/open.ts';
+import { readEvents } from '../support/logged-events.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { MEMORY_ITEMS } from './memory-log.ts';
 

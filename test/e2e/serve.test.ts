@@ -4,7 +4,6 @@ import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { asMillraceError } from '../../common/errors.ts';
-import { readEvents } from '../../common/log/events.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type OrchestratorService } from '../../common/rpc/services.ts';
@@ -12,6 +11,7 @@ import { FeedbackEvent, RecommendRequest } from '../../gen/millrace/orchestrator
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { runCli } from '../support/cli.ts';
 import { untilServing } from '../support/health.ts';
+import { readEvents } from '../support/logged-events.ts';
 import { freeAddresses, type Running, spawnMillrace } from '../support/processes.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyHome } from '../support/tiny-home.ts';

@@ -1,13 +1,13 @@
 import { join } from 'node:path';
 import { pause } from '../../common/clock.ts';
 import { asMillraceError, Code } from '../../common/errors.ts';
-import { readEvents } from '../../common/log/events.ts';
 import { Random } from '../../common/random.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
 import type { ServiceName } from '../../common/service.ts';
 import { Driver, type Tally } from '../support/driver.ts';
+import { readEvents } from '../support/logged-events.ts';
 import { Processes } from '../support/processes.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyBundle, type TinyBundle } from '../support/tiny-bundle.ts';

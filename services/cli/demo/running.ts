@@ -53,6 +53,7 @@ export async function startDemo(steps: Steps, userCount: number): Promise<Demo> 
     const config = new ConfigSource({
       ...process.env,
       MILLRACE_HOME: home,
+      MILLRACE__LOGGING__ENGINE: 'local',
       MILLRACE__ADDRESSES__ORCHESTRATOR: `127.0.0.1:${port}`,
     });
     const world = await makeWorld(steps, home, userCount);

@@ -5,7 +5,7 @@ import { MillraceError } from '../../../common/errors.ts';
 import { lakeConfig } from '../../../common/lake/config.ts';
 import { openLake } from '../../../common/lake/lake.ts';
 import { type LoggedEvent, readEventsOf } from '../../../common/log/events.ts';
-import { SegmentLog } from '../../../common/log/segment-log.ts';
+import { openLogReader } from '../../../common/log/open-log.ts';
 import { createLogger } from '../../../common/telemetry/log.ts';
 import { backfilled } from '../../features/backfill.ts';
 import { featuresSchema } from '../../features/config.ts';
@@ -65,12 +65,12 @@ async function opened(from: string, config: ConfigSource): Promise<Source> {
     return { firstOffset, endOffset, events: () => lake.readEvents(), [Symbol.asyncDispose]: close };
   }
   if (from !== 'log') throw new InvalidArgumentError(`--from: expected log or lake, not ${from}`);
-  const log = await SegmentLog.openReadOnly(join(config.home, 'log'));
+  const log = await openLogReader(config);
   const { firstOffset, endOffset } = log;
   return {
     firstOffset,
     endOffset,
     events: () => readEventsOf(log),
-    [Symbol.asyncDispose]: () => log.close(),
+    [Symbol.asyncDispose]: () => log[Symbol.asyncDispose](),
   };
 }

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import pc from 'picocolors';
 import { BundleStore } from '../../../common/bundle/store.ts';
@@ -6,6 +5,7 @@ import { ConfigSource } from '../../../common/config.ts';
 import { asMillraceError } from '../../../common/errors.ts';
 import type { DeclaredFeature } from '../../../common/features/declared.ts';
 import { type FeatureSchema, featureSchema, schemaOfBundle } from '../../../common/features/schema.ts';
+import { findLogReader } from '../../../common/log/open-log.ts';
 import { createLogger } from '../../../common/telemetry/log.ts';
 import { featuresSchema } from '../../features/config.ts';
 import { rankedSources, trainSchema } from '../../training/config.ts';
@@ -46,9 +46,9 @@ async function findings(bars: ProgressBars): Promise<Findings> {
     fault(error);
   }
   const served = await championSchema(config, declared, faults, remarks).catch(fault);
-  const log = join(config.home, 'log');
+  await using log = await findLogReader(config);
   const looked = served ?? schema;
-  if (looked === undefined || !existsSync(log)) return { faults, remarks, values: [] };
+  if (looked === undefined || log === undefined) return { faults, remarks, values: [] };
   const limits = configuredLimits({ config, log: createLogger('features') });
   const values = valuesOf(await readLog(log), looked, limits, bars.progress);
   for (const { feature, failed, example, rows, missing } of values) {

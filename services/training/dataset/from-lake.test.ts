@@ -104,8 +104,9 @@ describe('readLake', () => {
     await makeHome(folder.home, new Random(SEED));
     await using lake = await openLake(await roll(folder.home));
     const weights = { actionWeights: { purchase: 4, view: 0.3 }, decay: { halfLifeDays: 1.5 } };
+    await using log = await SegmentLog.openReadOnly(join(folder.home, 'log'));
     for (const until of [undefined, 700, 41, 3]) {
-      const fromLog = await readLog(join(folder.home, 'log'), until);
+      const fromLog = await readLog(log, until);
       const fromLake = await readLake(lake, until);
       expect(plain(fromLake)).toEqual(plain(fromLog));
       if (until === undefined) expect(fromLog.unknownItems).toBeGreaterThan(50);

@@ -1,8 +1,7 @@
-import { existsSync } from 'node:fs';
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { CatalogueFold } from '../../../common/catalogue/fold.ts';
-import { MillraceError } from '../../../common/errors.ts';
-import { type LoggedEvent, readEvents } from '../../../common/log/events.ts';
+import { type LoggedEvent, readEventsOf } from '../../../common/log/events.ts';
+import type { RecordReader } from '../../../common/log/record-log.ts';
 import type { Event } from '../../../gen/millrace/logging/v1/logging.ts';
 import { Action, type AttributeValue } from '../../../gen/millrace/type/v1/type.ts';
 import { IdTable } from '../import/id-table.ts';
@@ -50,10 +49,8 @@ export function profilesAfter(events: readonly LoggedEvent[]): Map<string, Recor
   return profiles;
 }
 
-/** Reads the log in `folder`, also beside the process that owns it, up to `untilOffset`, exclusive. LOG_UNAVAILABLE if there is none. */
-export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFINITY): Promise<LogData> {
-  if (!existsSync(folder))
-    throw new MillraceError('LOG_UNAVAILABLE', `${folder}: there is no log; import a data set first`);
+/** Reads a log up to `untilOffset`, exclusive; by default what it holds now. */
+export async function readLog(log: RecordReader, untilOffset = log.endOffset): Promise<LogData> {
   const users = new IdTable();
   const userEvents: LoggedEvent[] = [];
   const columns = new ColumnsBuilder();
@@ -61,7 +58,7 @@ export async function readLog(folder: string, untilOffset = Number.POSITIVE_INFI
   const { catalogue } = fold;
   let unknownItems = 0;
   let endOffset = 0;
-  for await (const { offset, event } of readEvents(folder)) {
+  for await (const { offset, event } of readEventsOf(log)) {
     if (offset >= untilOffset) break;
     endOffset = offset + 1;
     if (event.catalogue !== undefined) fold.apply(event);

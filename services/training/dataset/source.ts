@@ -1,8 +1,8 @@
-import { join } from 'node:path';
 import type { ConfigSource } from '../../../common/config.ts';
 import { lakeConfig } from '../../../common/lake/config.ts';
 import { openLake } from '../../../common/lake/lake.ts';
-import { readEvents } from '../../../common/log/events.ts';
+import { readEventsOf } from '../../../common/log/events.ts';
+import { openLogReader } from '../../../common/log/open-log.ts';
 import { readLake } from './from-lake.ts';
 import { type LogData, readLog } from './from-log.ts';
 import { type Impressions, joinImpressions } from './impressions.ts';
@@ -19,11 +19,15 @@ export interface TrainingSource extends AsyncDisposable {
 
 export async function openTrainingSource(config: ConfigSource, name: SourceName): Promise<TrainingSource> {
   if (name === 'log') {
-    const folder = join(config.home, 'log');
     return {
-      read: (untilOffset) => readLog(folder, untilOffset),
-      readImpressions: ({ catalogue, endOffset }, windowMs) =>
-        joinImpressions(readEvents(folder), catalogue, windowMs, endOffset),
+      read: async (untilOffset) => {
+        await using log = await openLogReader(config);
+        return await readLog(log, untilOffset);
+      },
+      readImpressions: async ({ catalogue, endOffset }, windowMs) => {
+        await using log = await openLogReader(config);
+        return await joinImpressions(readEventsOf(log), catalogue, windowMs, endOffset);
+      },
       [Symbol.asyncDispose]: async () => {},
     };
   }

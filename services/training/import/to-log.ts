@@ -4,6 +4,8 @@ import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { CatalogueFold } from '../../../common/catalogue/fold.ts';
 import { batchName, changeEvents, checkItem, upsertChanges } from '../../../common/catalogue/writer.ts';
 import { bytesOf } from '../../../common/columns.ts';
+import { MillraceError } from '../../../common/errors.ts';
+import { LogError } from '../../../common/log/errors.ts';
 import { readEventsOf, recordOf } from '../../../common/log/events.ts';
 import type { LogRecord, RecordLog } from '../../../common/log/record-log.ts';
 import { Item } from '../../../gen/millrace/features/v1/features.ts';
@@ -54,7 +56,14 @@ export async function importIntoLog(
   if (total === 0) return { ...NOTHING, firstOffset: log.endOffset };
   const events = eventsOf(source, items, known, hash);
   const missing = withoutPresent(events, prefix, present.numbers);
-  const firstOffset = await log.importAll(asRecords(missing, total, onProgress));
+  const firstOffset = await log.importAll(asRecords(missing, total, onProgress)).catch((error) => {
+    if (!(log.mayKeepRejected && error instanceof LogError)) throw error;
+    throw new MillraceError(
+      'LOG_UNAVAILABLE',
+      `${error.message}; the import ended early and the log keeps what it took: run the same import again, it adds the rest`,
+      { cause: error },
+    );
+  });
   return {
     imported: true,
     items: items.length,
