@@ -19,7 +19,7 @@ import {
 } from './ncf.ts';
 import { fitPopularity } from './popularity.ts';
 import { fitSvd, svdGrid } from './svd.ts';
-import { fitTwoTower, twoTowerDefaults } from './two-tower.ts';
+import { fitTwoTower, twoTowerGrid } from './two-tower.ts';
 
 /** A kind of candidate model with the settings that are worth trying on a data set. */
 export interface CandidateFamily {
@@ -69,7 +69,7 @@ export const CANDIDATE_FAMILIES: Readonly<Record<string, CandidateFamily>> = {
   mlp: typed({ grid: (matrix) => ncfGrid(mlpDefaults, matrix), ...ncfChoice, fit: fitNcf }),
   neumf: typed({ grid: (matrix) => ncfGrid(neumfDefaults, matrix), ...ncfChoice, fit: fitNcf }),
   twotower: typed({
-    grid: () => [twoTowerDefaults],
+    grid: twoTowerGrid,
     fit: (matrix, options, run) => fitTwoTower(matrix, options, run),
   }),
   ease: typed({

@@ -40,7 +40,7 @@ export interface TwoTowerOptions extends TowerShape, TowerRowOptions {
   readonly featureSchemaHash?: string;
 }
 
-/** The activity exponent is chosen on MovieLens-1M by NDCG@10 on validation interactions; the rest is usual. */
+/** For towers that read histories or features. The activity exponent is chosen on MovieLens-1M's validation part; the rest is usual. */
 export const twoTowerDefaults: TwoTowerOptions = {
   kind: 'resnet',
   hidden: [128],
@@ -60,6 +60,25 @@ export const twoTowerDefaults: TwoTowerOptions = {
   l2: 0,
   measureEvery: 1,
 };
+
+/** Towers that read nothing but ids: unit embeddings, which layers above would only blur. */
+const idTowers: TwoTowerOptions = {
+  ...twoTowerDefaults,
+  hidden: [],
+  history: 0,
+  unknownShare: 0,
+  temperature: 0.2,
+  epochs: 12,
+};
+
+/** Interactions beyond which towers over histories are not tried. */
+const HISTORY_INTERACTIONS_MAX = 750_000;
+
+/** Settings worth trying where ids are all there is. Sparser data wants lower temperatures. */
+export function twoTowerGrid({ columns }: InteractionMatrix): readonly TwoTowerOptions[] {
+  const overIds = [idTowers, { ...idTowers, temperature: 0.12 }];
+  return columns.length > HISTORY_INTERACTIONS_MAX ? overIds : [...overIds, twoTowerDefaults];
+}
 
 /** Features of all rows or columns of the matrix. */
 export interface SideFeatures {
