@@ -113,7 +113,7 @@ describe('iALS', () => {
   });
 
   it('is refined to twice the width only from the width before, and only where that is affordable', () => {
-    const [, to128, to256] = ialsRefinements;
+    const [to128, to256] = ialsRefinements.slice(2);
     expect(to128(matrix, ialsDefaults)).toEqual([{ ...ialsDefaults, dim: 128 }]);
     expect(to256(matrix, ialsDefaults)).toEqual([]);
     expect(to256(matrix, { ...ialsDefaults, dim: 128 })).toEqual([{ ...ialsDefaults, dim: 256 }]);

@@ -94,7 +94,7 @@ const STEPS = 300;
 
 /** Pairs of a fit, about, at most, and so many that any data may take. */
 const PAIRS_MAX = 36_000_000;
-const PAIRS_FREE = 12_000_000;
+const PAIRS_FREE = 4_000_000;
 const EPOCHS_MIN = 6;
 /** Times the epochs asked for that small data takes, and more where they have fewer steps than `STEPS`. */
 const EPOCHS_FACTOR = 3;

@@ -23,7 +23,7 @@ import { importFiles } from './import.ts';
 import { metricsOf } from './offline/composition.ts';
 import { trainAndPublish } from './train.ts';
 
-const TIMEOUT_MS = 180_000;
+const TIMEOUT_MS = 400_000;
 const USERS = 120;
 const ITEMS = 90;
 const GROUPS = 3;
