@@ -40,3 +40,16 @@ type Hyphenated<S extends string> = S extends `${infer Head}_${infer Tail}`
   ? `${Head}-${Hyphenated<Tail>}`
   : S;
 export type LearntPart = Hyphenated<LearntSource>;
+
+const IMPORTED = 'vectors-';
+export type ImportedPart = `${typeof IMPORTED}${string}`;
+
+/** The bundle part with the vectors of an attribute that items were imported with; the attribute names the source. */
+export function importedPart(source: string): ImportedPart {
+  return `${IMPORTED}${source}`;
+}
+
+/** The bundle part that holds the index over them. */
+export function importedIndexPart(source: string): ImportedPart {
+  return `${IMPORTED}${source}-index`;
+}

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import type { LearntPart } from './learnt-sources.ts';
+import type { ImportedPart, LearntPart } from './learnt-sources.ts';
 
 /** Parts that a bundle may have beside those of its learnt sources. Each is one file, named by the sha256 of its bytes. */
 export const Part = {
@@ -18,7 +18,7 @@ export const Part = {
   /** What the encodings of the ranker's features learnt (common/features/encoder-part.ts); absent where none learns. */
   encoders: 'encoders',
 } as const;
-export type Part = (typeof Part)[keyof typeof Part] | LearntPart | `${LearntPart}-index`;
+export type Part = (typeof Part)[keyof typeof Part] | LearntPart | `${LearntPart}-index` | ImportedPart;
 
 const partSchema = z.object({
   sha256: z.string().regex(/^[0-9a-f]{64}$/),

@@ -94,6 +94,7 @@ export class BundleStore {
     await mkdir(this.#manifests, { recursive: true });
     const entries: Manifest['parts'] = {};
     for (const [name, bytes] of Object.entries(parts)) {
+      if (bytes === undefined) continue;
       const digest = sha256(bytes);
       entries[name] = { sha256: digest, bytes: bytes.length };
       await writeDurably(join(this.#parts, digest), bytes);

@@ -11,6 +11,9 @@ export const WARM_POSITIVES = 10;
 /** Share of the time left that a source which answers later may take; the rest is for merging. */
 export const SOURCE_DEADLINE_SHARE = 0.8;
 
+const IMPORTED_QUOTA = 150;
+const IMPORTED_WEIGHT = 0.25;
+
 function source(quota: number, weight: number) {
   return z
     .strictObject({
@@ -45,6 +48,8 @@ export const candidatesSchema = z.strictObject({
       fresh: source(30, 0.25),
     })
     .prefault({}),
+  /** Sources of imported vectors by attribute, where they are not to be as others are. */
+  imported: z.record(z.string(), source(IMPORTED_QUOTA, IMPORTED_WEIGHT)).default({}),
   vectors: z
     .strictObject({
       /** Latest positives that the user's vector is made from. */
@@ -74,4 +79,11 @@ export const candidatesSchema = z.strictObject({
     .prefault({}),
 });
 export type CandidatesConfig = z.output<typeof candidatesSchema>;
-export type SourceName = keyof CandidatesConfig['sources'];
+
+type SourceSettings = CandidatesConfig['sources'][keyof CandidatesConfig['sources']];
+
+/** The settings of a source, of imported vectors too. */
+export function settingsOf({ sources, imported }: CandidatesConfig, name: string): SourceSettings {
+  if (Object.hasOwn(sources, name)) return sources[name as keyof typeof sources];
+  return imported[name] ?? { enabled: true, quota: IMPORTED_QUOTA, weight: IMPORTED_WEIGHT };
+}

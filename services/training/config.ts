@@ -49,6 +49,15 @@ export function splitName(split: SplitConfig): string {
   return typeof split === 'string' ? split : Object.entries(split).flat().join(':');
 }
 
+const RESERVED_SOURCES: ReadonlySet<string> = new Set([
+  ...learntSources,
+  'bm25',
+  'popularity',
+  'fresh',
+  'rrf',
+  'cascade',
+]);
+
 export const trainSchema = z.strictObject({
   /** What is learnt from: the log itself, or the lake that it is rolled into. */
   source: z.enum(TRAINING_SOURCES).default('log'),
@@ -57,6 +66,24 @@ export const trainSchema = z.strictObject({
   threads: z.number().int().min(1).max(64).default(Math.min(4, availableParallelism())),
   /** Candidate models to learn, each a source of the candidates service. */
   candidates: z.array(z.enum(learntSources)).default(['ials', 'item_to_item']),
+  /** Attributes of items that hold vectors computed elsewhere, each a source of the candidates service under the attribute's name. */
+  vectors: z
+    .array(
+      z.strictObject({
+        attribute: z
+          .string()
+          .regex(/^[a-z][a-z0-9_]{0,63}$/, 'expected lower-case letters, digits and _, as audio')
+          .refine((name) => !RESERVED_SOURCES.has(name), 'a source of this name exists'),
+        /** Whether the lengths of vectors count. */
+        space: z.enum(['cosine', 'ip']).default('cosine'),
+      }),
+    )
+    .max(16)
+    .refine(
+      (vectors) => new Set(vectors.map(({ attribute }) => attribute)).size === vectors.length,
+      'an attribute stands twice',
+    )
+    .default([]),
   /** Confidence of one event by its action, in learning item factors and popularity; 1 where absent. */
   actionWeights: z.partialRecord(z.enum(positiveActions), z.number().positive().max(1_000)).default({}),
   /** Ages the confidence of events, on top of `popularity.halfLifeDays`. Absent: all ages count alike. */
@@ -170,8 +197,8 @@ export const trainSchema = z.strictObject({
 export type TrainConfig = z.output<typeof trainSchema>;
 
 /** The sources of a bundle whose rank and score its ranker sees. */
-export function rankedSources({ candidates }: TrainConfig): string[] {
-  return [...candidates, 'bm25', 'popularity'];
+export function rankedSources({ candidates, vectors }: TrainConfig): string[] {
+  return [...candidates, 'bm25', 'popularity', ...vectors.map(({ attribute }) => attribute)];
 }
 
 /** The confidence of an event by its action and by how much older it is than the latest positive one, milliseconds. */

@@ -10,8 +10,10 @@ import { itemTexts } from '../../common/text/item-text.ts';
 import { buildPostings, encodePostings } from '../../common/text/postings.ts';
 import { createTokeniser } from '../../common/text/tokenise.ts';
 import type { TrainConfig } from './config.ts';
+import { importedParts } from './learners/imported.ts';
 import type { LearnRun } from './learners/learner.ts';
 import { LEARNERS } from './learners/table.ts';
+import type { Progress } from './progress.ts';
 
 /** Parts of a bundle by name. */
 export type Parts = Partial<Record<Part, Uint8Array>>;
@@ -19,9 +21,17 @@ export type Parts = Partial<Record<Part, Uint8Array>>;
 const DAY_MS = 86_400_000;
 const TOKENISER = { stemmer: 'porter', stopwords: 'english' } as const;
 
-/** The parts that depend on the catalogue alone. */
-export function catalogueParts(catalogue: Catalogue): Parts {
+/** The parts that depend on the catalogue alone. CONFIG_INVALID where no item has the vectors that the configuration names. */
+export async function catalogueParts(
+  catalogue: Catalogue,
+  { vectors }: TrainConfig,
+  progress: Progress,
+): Promise<Parts> {
+  const imported: Parts = {};
+  for (const configured of vectors)
+    Object.assign(imported, await importedParts(catalogue, configured, progress));
   return {
+    ...imported,
     [Part.catalogue]: catalogue.serialise(),
     [Part.bm25]: encodePostings(buildPostings(itemTexts(catalogue), createTokeniser(TOKENISER))),
   };

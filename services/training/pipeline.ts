@@ -21,7 +21,7 @@ import { Trials } from './trials.ts';
  */
 export async function train(configured: Configured): Promise<Manifest> {
   const { data, config, composition, progress } = configured;
-  const shared = catalogueParts(data.catalogue);
+  const shared = await catalogueParts(data.catalogue, config, progress);
   const holdout = holdOut(data, config);
   const training = { ...configured, chosen: await chosenSettings(configured, holdout) };
 

@@ -1,7 +1,8 @@
 import { type LearntSource, sourcesBy } from '../../../common/bundle/learnt-sources.ts';
-import type { SourceName } from '../config.ts';
+import { settingsOf } from '../config.ts';
 import { openBm25 } from './bm25.ts';
 import { openFresh } from './fresh.ts';
+import { importedSources, openImported } from './imported.ts';
 import { openNeighbours } from './neighbours.ts';
 import { openPopularity } from './popularity.ts';
 import { openScores } from './scores.ts';
@@ -36,11 +37,15 @@ export interface OpenSource {
   readonly source: Source;
 }
 
-/** The enabled sources for which the bundle has parts, in the order of the table. */
+/** The enabled sources for which the bundle has parts, in the order of the table, those of imported vectors after them. */
 export async function openSources(context: SourceContext): Promise<OpenSource[]> {
   const open: OpenSource[] = [];
-  for (const [name, { personal, open: openOne }] of Object.entries(SOURCES)) {
-    const { enabled, quota, weight } = context.config.sources[name as SourceName];
+  const imported = importedSources(context.bundle).map((name): [string, SourceKind] => [
+    name,
+    { personal: true, open: (own) => openImported(name, own) },
+  ]);
+  for (const [name, { personal, open: openOne }] of [...Object.entries(SOURCES), ...imported]) {
+    const { enabled, quota, weight } = settingsOf(context.config, name);
     const source = enabled ? await openOne(context) : undefined;
     if (source !== undefined) open.push({ name, personal, quota, weight, source });
   }

@@ -7,7 +7,7 @@ import { Random } from '../../../common/random.ts';
 import type { Environment } from '../../../common/service.ts';
 import { anonymousUser, type User } from '../../../common/user-state.ts';
 import type { UserLimits } from '../../../common/users/user-record.ts';
-import { candidatesSchema, type SourceName } from '../../candidates/config.ts';
+import { candidatesSchema, settingsOf } from '../../candidates/config.ts';
 import { featuresSchema, userLimits } from '../../features/config.ts';
 import { filteringSchema } from '../../filtering/config.ts';
 import type { LogData } from '../../training/dataset/from-log.ts';
@@ -63,11 +63,11 @@ export async function evaluateBundle(
   const features = new OfflineFeatures(stateOf, counters).service;
   await using retrieval = await openRetrieval(environment, version, features);
   await using cascade = await openCascade(environment, version, features);
-  const { sources } = environment.config.section('candidates', candidatesSchema);
+  const candidates = environment.config.section('candidates', candidatesSchema);
   const recommenders = new Map<string, Recommender>();
   // New items, which `fresh` answers, are in no holdout.
   for (const name of ['popularity', ...(await schemaOfBundle(bundle)).sources]) {
-    if (sources[name as SourceName].enabled && !recommenders.has(name.replaceAll('_', '-')))
+    if (settingsOf(candidates, name).enabled && !recommenders.has(name.replaceAll('_', '-')))
       recommenders.set(name.replaceAll('_', '-'), sourceAlone(retrieval, name, stateOf));
   }
   recommenders.set('cascade', cascade.recommend);

@@ -1,6 +1,6 @@
 import { EXACT_ROWS_MAX } from '../../../common/ann/create-index.ts';
 import { HnswIndex, hnswDefaults } from '../../../common/ann/hnsw.ts';
-import { VectorTable } from '../../../common/ann/vectors.ts';
+import { type Space, VectorTable } from '../../../common/ann/vectors.ts';
 import { indexPart, type LearntSource, modelPart } from '../../../common/bundle/learnt-sources.ts';
 import { encodeIals, type IalsModel, IalsUserSolver } from '../../../common/models/ials.ts';
 import type { Parts } from '../parts.ts';
@@ -13,12 +13,25 @@ export async function vectorParts(
   model: IalsModel,
   progress: Progress,
 ): Promise<Parts> {
-  const { itemFactors, itemCount, options } = model;
+  const { itemFactors, options } = model;
   const parts: Parts = { [modelPart(source)]: encodeIals(model) };
-  if (itemCount <= EXACT_ROWS_MAX) return parts;
-  const table = new VectorTable(itemFactors as Float32Array<ArrayBuffer>, options.dim, 'ip');
-  const index = HnswIndex.build(table, hnswDefaults, (rows) => progress(`HNSW ${source}`, rows, itemCount));
-  return { ...parts, [indexPart(source)]: await index.toBytes() };
+  const factors = itemFactors as Float32Array<ArrayBuffer>;
+  const index = await indexBytes(source, factors, options.dim, 'ip', progress);
+  return index === undefined ? parts : { ...parts, [indexPart(source)]: index };
+}
+
+/** An HNSW index over row-major `vectors`; undefined where exact search is no slower. */
+export async function indexBytes(
+  source: string,
+  vectors: Float32Array<ArrayBuffer>,
+  dim: number,
+  space: Space,
+  progress: Progress,
+): Promise<Uint8Array | undefined> {
+  const table = new VectorTable(vectors, dim, space);
+  if (table.size <= EXACT_ROWS_MAX) return undefined;
+  const index = HnswIndex.build(table, hnswDefaults, (rows) => progress(`HNSW ${source}`, rows, table.size));
+  return index.toBytes();
 }
 
 /** Scores by the vector that serving would fold a history into. */
