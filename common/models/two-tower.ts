@@ -41,7 +41,7 @@ export interface TwoTowerOptions extends TowerShape, TowerRowOptions {
 }
 
 /** For towers that read histories or features. The activity exponent is chosen on MovieLens-1M's validation part; the rest is usual. */
-export const twoTowerDefaults: TwoTowerOptions = {
+const twoTowerDefaults: TwoTowerOptions = {
   kind: 'resnet',
   hidden: [128],
   crossLayers: 0,
