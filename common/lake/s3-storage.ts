@@ -8,19 +8,17 @@ import {
   ListObjectsV2Command,
   NoSuchKey,
   PutObjectCommand,
-  S3Client,
+  type S3Client,
   S3ServiceException,
 } from '@aws-sdk/client-s3';
 import { MillraceError } from '../errors.ts';
 import { makeDirectory } from '../log/durable-files.ts';
-import { clientSettings, type S3Config } from './config.ts';
+import type { S3Config } from './config.ts';
 import { damaged, inTurn, orNone } from './local-storage.ts';
+import { s3Client } from './s3-client.ts';
 import type { LakeStorage, StoredObject } from './storage.ts';
 
 const REQUESTS_AT_ONCE = 16;
-const ATTEMPTS_MAX = 4;
-const CONNECT_TIMEOUT_MS = 2_000;
-const REQUEST_TIMEOUT_MS = 30_000;
 
 /** A bucket of S3. Objects that are read as files are fetched once into a folder of this machine, and stay there. */
 export class S3Storage implements LakeStorage {
@@ -31,19 +29,12 @@ export class S3Storage implements LakeStorage {
   readonly #fetched: string;
 
   constructor(config: S3Config, fetched: string) {
-    const { bucket, prefix, endpoint } = config;
+    const { bucket, prefix } = config;
     this.#bucket = bucket;
     this.#prefix = prefix === '' ? '' : `${prefix}/`;
     this.#fetched = fetched;
     this.uri = `s3://${bucket}${prefix === '' ? '' : `/${prefix}`}`;
-    this.#client = new S3Client({
-      ...clientSettings(config),
-      forcePathStyle: config.forcePathStyle ?? endpoint !== undefined,
-      maxAttempts: ATTEMPTS_MAX,
-      requestChecksumCalculation: 'WHEN_REQUIRED',
-      responseChecksumValidation: 'WHEN_REQUIRED',
-      requestHandler: { connectionTimeout: CONNECT_TIMEOUT_MS, requestTimeout: REQUEST_TIMEOUT_MS },
-    });
+    this.#client = s3Client(config);
   }
 
   async list(prefix: string, after?: string): Promise<StoredObject[]> {

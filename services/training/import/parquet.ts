@@ -1,14 +1,16 @@
 import {
   type DuckDBConnection,
-  DuckDBInstance,
   type DuckDBListValue,
   type DuckDBType,
   DuckDBTypeId,
   type DuckDBValue,
 } from '@duckdb/node-api';
+import { DuckDb, sqlText } from '../../../common/lake/duck-db.ts';
 import type { Column } from './columns.ts';
 import { ImportError } from './report.ts';
 import type { Dialect, Table } from './table.ts';
+
+const MEMORY_MB = 512;
 
 /** Parquet: the schema names the columns and every row has them all; lists are lists, or text cut at `|`. */
 export const PARQUET_DIALECT: Dialect = { headed: true, separator: '|', timeUnit: undefined };
@@ -19,8 +21,7 @@ export function isParquet(name: string): boolean {
 
 /** Reads Parquet files, one after the other, in little memory. */
 export class ParquetReader implements AsyncDisposable {
-  #instance: DuckDBInstance | undefined;
-  #connection: DuckDBConnection | undefined;
+  #db: DuckDb | undefined;
 
   /**
    * Reads one file into `table`, its rows numbered from 1. The `name=value` folders of its path are columns of text. Times and dates
@@ -28,51 +29,52 @@ export class ParquetReader implements AsyncDisposable {
    * share of the rows each step read. Throws `ImportError` naming `table.file` where the file is truncated, damaged or none.
    */
   async read(path: string, table: Table, onShare: (share: number) => void): Promise<void> {
-    const connection = await this.#connected();
+    this.#db ??= await DuckDb.open({ memoryMb: MEMORY_MB });
     try {
-      const from = `read_parquet(${literal(pattern(path))}, hive_partitioning = true, hive_types_autocast = false)`;
-      const described = await connection.run(`SELECT * FROM ${from} LIMIT 0`);
-      const readings = described.columnTypes().map(readingOf);
-      const columns = described.columnNames().map((name, i): Column => ({ name, ...readings[i].column }));
-      const needed = table.header(columns);
-      const [[total]] = await (await connection.run(`SELECT count(*)::DOUBLE FROM ${from}`)).getRows();
-      const selected = needed.map((position) =>
-        readings[position].select(identifier(columns[position].name)),
-      );
-      const result = await connection.stream(`SELECT ${selected.join(', ')} FROM ${from}`);
-      const cells: unknown[] = columns.map(() => undefined);
-      let row = 0;
-      for (
-        let chunk = await result.fetchChunk();
-        chunk !== null && chunk.rowCount > 0;
-        chunk = await result.fetchChunk()
-      ) {
-        const values = needed.map((_, i) => chunk.getColumnValues(i));
-        for (let i = 0; i < chunk.rowCount; i++) {
-          for (let at = 0; at < needed.length; at++) {
-            const position = needed[at];
-            const value = values[at][i];
-            cells[position] = value === null ? null : readings[position].cell(value);
-          }
-          table.row(cells, ++row);
-        }
-        onShare(chunk.rowCount / Number(total));
-      }
+      await this.#db.connected((connection) => readRows(connection, path, table, onShare));
     } catch (error) {
-      if (error instanceof ImportError) throw error;
-      throw new ImportError(`${table.file}: ${(error as Error).message.split('\n')[0]}`, { cause: error });
+      const { message, cause } = error as Error;
+      if (cause instanceof ImportError) throw cause;
+      throw new ImportError(`${table.file}: ${message.split('\n')[0]}`, { cause: error });
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#connection?.closeSync();
-    this.#instance?.closeSync();
+    this.#db?.[Symbol.dispose]();
   }
+}
 
-  async #connected(): Promise<DuckDBConnection> {
-    this.#instance ??= await DuckDBInstance.create(':memory:', { memory_limit: '512MB' });
-    this.#connection ??= await this.#instance.connect();
-    return this.#connection;
+async function readRows(
+  connection: DuckDBConnection,
+  path: string,
+  table: Table,
+  onShare: (share: number) => void,
+): Promise<void> {
+  const from = `read_parquet(${sqlText(pattern(path))}, hive_partitioning = true, hive_types_autocast = false)`;
+  const described = await connection.run(`SELECT * FROM ${from} LIMIT 0`);
+  const readings = described.columnTypes().map(readingOf);
+  const columns = described.columnNames().map((name, i): Column => ({ name, ...readings[i].column }));
+  const needed = table.header(columns);
+  const [[total]] = await (await connection.run(`SELECT count(*)::DOUBLE FROM ${from}`)).getRows();
+  const selected = needed.map((position) => readings[position].select(identifier(columns[position].name)));
+  const result = await connection.stream(`SELECT ${selected.join(', ')} FROM ${from}`);
+  const cells: unknown[] = columns.map(() => undefined);
+  let row = 0;
+  for (
+    let chunk = await result.fetchChunk();
+    chunk !== null && chunk.rowCount > 0;
+    chunk = await result.fetchChunk()
+  ) {
+    const values = needed.map((_, i) => chunk.getColumnValues(i));
+    for (let i = 0; i < chunk.rowCount; i++) {
+      for (let at = 0; at < needed.length; at++) {
+        const position = needed[at];
+        const value = values[at][i];
+        cells[position] = value === null ? null : readings[position].cell(value);
+      }
+      table.row(cells, ++row);
+    }
+    onShare(chunk.rowCount / Number(total));
   }
 }
 
@@ -148,10 +150,6 @@ function readingOf(type: DuckDBType): Reading {
 /** The path as a pattern that matches it alone. */
 function pattern(path: string): string {
   return path.replace(/[*?[]/g, '[$&]');
-}
-
-function literal(text: string): string {
-  return `'${text.replaceAll("'", "''")}'`;
 }
 
 function identifier(name: string): string {

@@ -4,13 +4,11 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
-import { GetObjectCommand, paginateListObjectsV2, S3Client } from '@aws-sdk/client-s3';
+import { GetObjectCommand, paginateListObjectsV2, type S3Client } from '@aws-sdk/client-s3';
+import { s3Client } from '../../../common/lake/s3-client.ts';
 import type { SourceFile } from './files.ts';
 import { isParquet } from './parquet.ts';
 import { ImportError } from './report.ts';
-
-const TIMEOUTS = { connectionTimeout: 5_000, requestTimeout: 60_000 };
-const ATTEMPTS_MAX = 5;
 
 export function isS3(path: string): boolean {
   return path.startsWith('s3://');
@@ -24,12 +22,7 @@ export function isS3(path: string): boolean {
 export async function s3Files(uri: string): Promise<SourceFile[]> {
   const [, bucket, key] = /^s3:\/\/([^/]+)\/?(.*)$/.exec(uri) ?? [];
   if (bucket === undefined) throw new ImportError(`${uri}: is not s3://BUCKET/PREFIX`);
-  const client = new S3Client({
-    forcePathStyle: (process.env.AWS_ENDPOINT_URL_S3 ?? process.env.AWS_ENDPOINT_URL) !== undefined,
-    maxAttempts: ATTEMPTS_MAX,
-    requestHandler: TIMEOUTS,
-    responseChecksumValidation: 'WHEN_REQUIRED',
-  });
+  const client = s3Client();
   const found: SourceFile[] = [];
   try {
     for await (const { Contents } of paginateListObjectsV2({ client }, { Bucket: bucket, Prefix: key }))
