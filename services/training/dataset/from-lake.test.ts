@@ -2,18 +2,17 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ACTION_BY_NAME } from '../../../common/actions.ts';
-import { ConfigSource } from '../../../common/config.ts';
-import { lakeConfig } from '../../../common/lake/config.ts';
-import { openLake } from '../../../common/lake/lake.ts';
-import { Roller } from '../../../common/lake/roller.ts';
+import { type Lake, openLake } from '../../../common/lake/lake.ts';
 import { encodeEvent } from '../../../common/log/events.ts';
 import { LocalLog } from '../../../common/log/local-log.ts';
+import type { RecordReader } from '../../../common/log/record-log.ts';
 import { SegmentLog } from '../../../common/log/segment-log.ts';
 import { Random } from '../../../common/random.ts';
 import { projectRoot } from '../../../common/root.ts';
 import { Event } from '../../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
-import { temporaryHome } from '../../../test/support/temporary-home.ts';
+import { lakeHome, roll } from '../../../test/support/lakes.ts';
+import { S3 } from '../../../test/support/servers.ts';
 import { trainSchema, weightOfEvents } from '../config.ts';
 import { importIntoLog } from '../import/to-log.ts';
 import { positivesOf } from '../positives.ts';
@@ -21,6 +20,7 @@ import { readLake } from './from-lake.ts';
 import { type LogData, readLog } from './from-log.ts';
 
 const SEED = Number(process.env.SEED ?? 4);
+const TIMEOUT_MS = 60_000;
 const DAY = 86_400_000;
 const START = Date.UTC(2024, 0, 30);
 
@@ -61,8 +61,7 @@ function randomFeedback(count: number, random: Random): Uint8Array[] {
   });
 }
 
-async function makeHome(home: string, random: Random): Promise<void> {
-  const folder = join(home, 'log');
+async function makeLog(folder: string, random: Random): Promise<void> {
   const names = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => `item-${from + i}`);
   const append = async (payloads: Uint8Array[]): Promise<void> => {
     await using log = await SegmentLog.open(folder);
@@ -79,16 +78,6 @@ async function makeHome(home: string, random: Random): Promise<void> {
   await append(randomFeedback(400, random));
 }
 
-async function roll(home: string): Promise<ReturnType<typeof lakeConfig>> {
-  const config = lakeConfig(
-    new ConfigSource({ MILLRACE_HOME: home, MILLRACE__LAKE__COMMIT__EVENTS_MAX: '150' }),
-  );
-  await using log = await SegmentLog.openReadOnly(join(home, 'log'));
-  await using roller = await Roller.open(config);
-  await roller.roll(log);
-  return config;
-}
-
 /** `LogData` in a form that compares. */
 const plain = ({ catalogue, ...rest }: LogData): unknown => ({
   ...rest,
@@ -97,29 +86,40 @@ const plain = ({ catalogue, ...rest }: LogData): unknown => ({
   items: Array.from({ length: catalogue.size }, (_, ordinal) => catalogue.item(ordinal)),
 });
 
-describe('readLake', () => {
-  it('reads what the log says, and the same matrix bit for bit, at any offset', async () => {
-    console.log(`seed ${SEED}`);
-    await using folder = await temporaryHome();
-    await makeHome(folder.home, new Random(SEED));
-    await using lake = await openLake(await roll(folder.home));
-    const weights = { actionWeights: { purchase: 4, view: 0.3 }, decay: { halfLifeDays: 1.5 } };
-    await using log = await SegmentLog.openReadOnly(join(folder.home, 'log'));
-    for (const until of [undefined, 700, 41, 3]) {
-      const fromLog = await readLog(log, until);
-      const fromLake = await readLake(lake, until);
-      expect(plain(fromLake)).toEqual(plain(fromLog));
-      if (until === undefined) expect(fromLog.unknownItems).toBeGreaterThan(50);
-      for (const config of [{}, weights]) {
-        const weightOf = weightOfEvents(trainSchema.parse(config));
-        expect(positivesOf(fromLake, weightOf)).toEqual(positivesOf(fromLog, weightOf));
-      }
+async function compare(log: RecordReader, lake: Lake): Promise<void> {
+  const weights = { actionWeights: { purchase: 4, view: 0.3 }, decay: { halfLifeDays: 1.5 } };
+  for (const until of [undefined, 700, 41, 3]) {
+    const fromLog = await readLog(log, until);
+    const fromLake = await readLake(lake, until);
+    expect(plain(fromLake)).toEqual(plain(fromLog));
+    if (until === undefined) expect(fromLog.unknownItems).toBeGreaterThan(50);
+    for (const config of [{}, weights]) {
+      const weightOf = weightOfEvents(trainSchema.parse(config));
+      expect(positivesOf(fromLake, weightOf)).toEqual(positivesOf(fromLog, weightOf));
     }
-  });
+  }
+}
+
+describe('readLake', () => {
+  it.for(['local', 's3'] as const)(
+    'reads what the log says, and the same matrix bit for bit, at any offset, from a lake that is %s',
+    { timeout: TIMEOUT_MS },
+    async (where, { skip }) => {
+      skip(where === 's3' && S3.program === undefined, 'no S3 server is installed');
+      console.log(`seed ${SEED}`);
+      await using place = await lakeHome(where, { MILLRACE__LAKE__COMMIT__EVENTS_MAX: '150' });
+      const folder = join(place.home, 'log');
+      await makeLog(folder, new Random(SEED));
+      await using log = await SegmentLog.openReadOnly(folder);
+      await roll(log, place.config);
+      await using lake = await openLake(place.config);
+      await compare(log, lake);
+    },
+  );
 
   it('refuses a lake that is empty', async () => {
-    await using folder = await temporaryHome();
-    await using lake = await openLake(lakeConfig(new ConfigSource({ MILLRACE_HOME: folder.home })));
+    await using place = await lakeHome('local');
+    await using lake = await openLake(place.config);
     await expect(readLake(lake)).rejects.toMatchObject({ reason: 'LAKE_UNAVAILABLE' });
   });
 
