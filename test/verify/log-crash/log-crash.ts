@@ -2,9 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { pause } from '../../../common/clock.ts';
 import { Random } from '../../../common/random.ts';
+import { projectRoot } from '../../../common/root.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import { Channel } from '../../../common/rpc/client.ts';
 import { contracts } from '../../../common/rpc/services.ts';
@@ -23,7 +23,7 @@ import { Clients, ITEM } from './clients.ts';
 import { find } from './found.ts';
 import { forgetUnsynced } from './power.ts';
 
-const CHILD = fileURLToPath(new URL('child.ts', import.meta.url));
+const CHILD = join(projectRoot, 'test/verify/log-crash/child.ts');
 const START_MS = 60_000;
 const PAUSE_MS = 300;
 /** Longer than a roller takes to start and to commit. */
