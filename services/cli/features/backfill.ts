@@ -42,7 +42,10 @@ export async function backfillFeatures({ from, until }: Options): Promise<void> 
     await replaceStore(features, { home: config.home, limits, log }, fold);
     bars.end();
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(1);
-    const into = features.store === 'redis' ? features.redis.url : join(config.home, 'features');
+    const into =
+      features.store === 'redis'
+        ? `Redis at ${new URL(features.redis.url).host}`
+        : join(config.home, 'features');
     process.stdout.write(
       `${fold.offset} events folded in ${seconds} s: ${fold.users.size} users, ${fold.catalogue.size} items, into ${into}\n`,
     );
