@@ -4,8 +4,13 @@ import { type Call, rootCall, untilDeadline } from '../../common/rpc/call.ts';
 import type { LoggingService } from '../../common/rpc/services.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
-import { EventKind, type SubscribeResponse } from '../../gen/millrace/logging/v1/logging.ts';
+import {
+  EventKind,
+  type RecordedEvent,
+  type SubscribeResponse,
+} from '../../gen/millrace/logging/v1/logging.ts';
 import type { FeaturesConfig } from './config.ts';
+import { OffsetGate } from './offset-gate.ts';
 import type { Snapshots } from './snapshots.ts';
 import type { FeatureFold } from './stage.ts';
 import type { UserStore } from './stores/user-store.ts';
@@ -16,8 +21,23 @@ const KINDS = [EventKind.EVENT_KIND_FEEDBACK, EventKind.EVENT_KIND_CATALOGUE, Ev
 
 /** What a batch under way may take when the service closes. */
 const CLOSE_MS_MAX = 2_000;
+/** A store that takes longer over a batch is left behind. */
+const STORE_MS_MAX = 250;
+/** Events of users that wait for the store; beyond them the whole fold waits. */
+const QUEUED_EVENTS_MAX = 20_000;
 
-/** The fold that follows the log: tells watchers of the catalogue, whoever waits for an offset, and the snapshots. */
+/** Events of a batch of the log that concern users, and the offset after the batch. */
+interface UserBatch {
+  readonly events: readonly RecordedEvent[];
+  readonly nextOffset: number;
+  /** Whether the store has to have the offset, even if no user changed. */
+  readonly isSnapshotDue: boolean;
+}
+
+/**
+ * The fold that follows the log: tells watchers of the catalogue, whoever waits for an offset, and the snapshots. Users go through
+ * the store batch by batch; while it is away catalogue and counters go on without them, and the batches wait in order.
+ */
 export class FollowedFold {
   readonly fold: FeatureFold;
   readonly watchers: Watchers;
@@ -27,13 +47,18 @@ export class FollowedFold {
   readonly #config: FeaturesConfig;
   readonly #log: Logger;
   readonly #stopping = new AbortController();
-  readonly #waiting = new Set<{ offset: number; resolve: () => void }>();
+  readonly #items: OffsetGate;
+  readonly #users: OffsetGate;
+  readonly #queue: UserBatch[] = [];
+  #queuedEvents = 0;
   readonly #caughtUp: Promise<void>;
   #isCurrent = false;
   #isCaughtUp: () => void = () => {};
   #running: Promise<void> = Promise.resolve();
+  /** Ends when nothing is queued, and with the store; never rejects. */
+  #draining: Promise<void> = Promise.resolve();
+  #fail: (error: unknown) => void = () => {};
   #savedOffset: number;
-  #offset: number;
   /** The log's end as it was when this service began to follow. */
   #startEnd: number | undefined;
 
@@ -52,7 +77,8 @@ export class FollowedFold {
     this.#config = parts.config;
     this.#log = parts.log;
     this.#savedOffset = parts.fold.offset;
-    this.#offset = parts.fold.offset;
+    this.#items = new OffsetGate(parts.fold.offset);
+    this.#users = new OffsetGate(parts.fold.offset);
     this.watchers = new Watchers(parts.fold.catalogue, parts.config.watchAckTimeoutMs, parts.log);
     this.#caughtUp = new Promise((resolve) => {
       this.#isCaughtUp = () => {
@@ -69,6 +95,12 @@ export class FollowedFold {
       this.watchers.expectReturns();
       changed(true);
     });
+    this.#fail = (error) => {
+      if (signal.aborted) return;
+      this.#log.fatal({ err: error }, 'the log cannot be folded');
+      changed(false);
+      this.#stopping.abort();
+    };
     this.#running = consume({
       logging: this.#logging,
       consumer: 'features',
@@ -77,16 +109,12 @@ export class FollowedFold {
       handle: (batch) => this.#take(batch),
       signal,
       log: this.#log,
-    }).catch((error) => {
-      if (signal.aborted) return;
-      this.#log.fatal({ err: error }, 'the log cannot be folded');
-      changed(false);
-    });
+    }).catch(this.#fail);
   }
 
-  /** Up to where the log is folded and the store has taken it over, exclusive. */
+  /** Up to where users are folded and the store has taken them over, exclusive. */
   get offset(): number {
-    return this.#offset;
+    return this.#users.offset;
   }
 
   /** False until the log is folded as far as it was when this service started: what is known of users is too old to use. */
@@ -99,48 +127,70 @@ export class FollowedFold {
     return untilDeadline(this.#caughtUp, call);
   }
 
-  /** Answers when the log is folded up to `offset`, exclusive, and the store has it; DEADLINE_EXCEEDED if that takes too long. */
-  async untilFolded(offset: number, call: Call): Promise<void> {
-    if (this.#offset >= offset) return;
-    let waiter: { offset: number; resolve: () => void } | undefined;
-    const folded = new Promise<void>((resolve) => {
-      waiter = { offset, resolve };
-      this.#waiting.add(waiter);
-    });
-    await untilDeadline(folded, call).finally(() => this.#waiting.delete(waiter as never));
+  /** Answers when users are folded up to `offset`, exclusive, and the store has them; DEADLINE_EXCEEDED if that takes too long. */
+  untilFolded(offset: number, call: Call): Promise<void> {
+    return this.#users.until(offset, call);
+  }
+
+  /** Answers when the catalogue is folded up to `offset`, exclusive; DEADLINE_EXCEEDED if that takes too long. */
+  untilItemsFolded(offset: number, call: Call): Promise<void> {
+    return this.#items.until(offset, call);
   }
 
   /** Stops, after the batch at hand if the store is there to take it, and writes a last snapshot. */
   async close(): Promise<void> {
     this.#stopping.abort();
-    const finished = this.#running.then(() => this.#finish());
+    const finished = this.#running.then(() => this.#draining).then(() => this.#finish());
     await Promise.race([finished, pause(CLOSE_MS_MAX)]);
     await this.#store.close();
     await finished;
   }
 
   async #finish(): Promise<void> {
-    if (this.#offset <= this.#savedOffset || this.#offset < this.fold.offset) return;
-    await this.#store.commit(new Set(), this.#offset).then(
+    const { offset } = this;
+    if (offset <= this.#savedOffset || offset < this.fold.offset) return;
+    await this.#store.commit(new Set(), offset).then(
       () => this.#save(),
       (error) => this.#log.warn({ err: error }, 'no last snapshot: the store is away'),
     );
   }
 
   async #take({ events, nextOffset, endOffset }: SubscribeResponse): Promise<void> {
-    await this.#store.prepare(events);
-    const { users, changes } = this.fold.apply(events, nextOffset);
+    this.#startEnd ??= endOffset;
+    const { ofUsers, changes } = this.fold.applyItems(events, nextOffset);
     if (changes.length > 0) {
       this.watchers.publish(changes);
       metrics.catalogueEpoch.set({ service: 'features' }, this.fold.catalogue.epoch);
     }
+    this.#items.advance(nextOffset);
     const isSnapshotDue = this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents;
-    if (users.size > 0 || isSnapshotDue) await this.#store.commit(users, this.fold.offset);
-    this.#offset = this.fold.offset;
-    for (const waiter of this.#waiting) if (waiter.offset <= nextOffset) waiter.resolve();
-    this.#startEnd ??= endOffset;
-    if (nextOffset >= this.#startEnd) this.#isCaughtUp();
-    if (isSnapshotDue) await this.#save();
+    await this.#enqueue({ events: ofUsers, nextOffset, isSnapshotDue });
+    if (isSnapshotDue && this.offset === this.fold.offset) await this.#save();
+  }
+
+  /** Answers when the store has the batch, when it is slow, or, where too much is waiting, when all is taken. */
+  async #enqueue(batch: UserBatch): Promise<void> {
+    const isBehind = this.#queue.length > 0;
+    this.#queue.push(batch);
+    this.#queuedEvents += batch.events.length;
+    if (!isBehind) this.#draining = this.#drain().catch((error) => this.#fail(error));
+    if (this.#queuedEvents > QUEUED_EVENTS_MAX) await this.#draining;
+    if (isBehind) return;
+    const drained = new AbortController();
+    await Promise.race([this.#draining.finally(() => drained.abort()), pause(STORE_MS_MAX, drained.signal)]);
+  }
+
+  async #drain(): Promise<void> {
+    for (let batch = this.#queue[0]; batch !== undefined; batch = this.#queue[0]) {
+      const { events, nextOffset, isSnapshotDue } = batch;
+      await this.#store.prepare(events);
+      const changed = this.fold.applyUsers(events, nextOffset);
+      if (changed.size > 0 || isSnapshotDue) await this.#store.commit(changed, nextOffset);
+      this.#queue.shift();
+      this.#queuedEvents -= events.length;
+      this.#users.advance(nextOffset);
+      if (nextOffset >= (this.#startEnd ?? Number.POSITIVE_INFINITY)) this.#isCaughtUp();
+    }
   }
 
   /** Lets retention go on up to the snapshot; a log that is away learns it from a later one. */

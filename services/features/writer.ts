@@ -74,7 +74,7 @@ export class Writer {
       randomBytes(6).toString('hex'),
     );
     const end = await this.#append(changeEvents(changes, batch, systemClock.nowMs()), 'items', call);
-    await this.#followed.untilFolded(end, call);
+    await this.#followed.untilItemsFolded(end, call);
     const { epoch } = changes[changes.length - 1];
     if (!this.#followed.fold.hasApplied(batch, epoch)) {
       throw new MillraceError('EPOCH_MISMATCH', 'another writer changed the catalogue first; try again');

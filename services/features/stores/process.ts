@@ -29,8 +29,8 @@ export class ProcessUserStore implements UserStore {
   async state(userId: string): Promise<Buffer> {
     const known = this.#encoded.get(userId);
     if (known !== undefined) return known;
-    const { users, catalogue, offset } = this.#fold;
-    const user = users.state(userId, offset);
+    const { users, catalogue, usersOffset } = this.#fold;
+    const user = users.state(userId, usersOffset);
     const bytes = encodeUser(user);
     this.#encoded.set(userId, bytes);
     this.#probe.maybe(user, users.record(userId), catalogue.size);

@@ -22,12 +22,11 @@ export class RedisUserStore implements UserStore {
   }
 
   async prepare(events: readonly RecordedEvent[]): Promise<void> {
-    const { users, usersOffset } = this.#fold;
+    const { users } = this.#fold;
     const touched = new Set<string>();
     const heard = new Set<string>();
     const described = new Set<string>();
-    for (const { offset, event } of events) {
-      if (offset < usersOffset) continue;
+    for (const { event } of events) {
       if (event?.feedback !== undefined) {
         touched.add(event.feedback.userId);
         if (isPositive(event.feedback.action)) heard.add(event.feedback.userId);

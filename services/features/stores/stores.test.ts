@@ -215,6 +215,53 @@ describe.each(KINDS)('users in $kind', ({ kind, start }) => {
 });
 
 describe.skipIf(REDIS.program === undefined)('Redis', () => {
+  test(
+    'away: the catalogue goes on without users, who catch up exactly once, also after a kill -9 meanwhile',
+    async () => {
+      await using server = await TestServer.start(REDIS);
+      await using folder = await temporaryHome();
+      await using processes = await Processes.start(
+        { home: folder.home, env: { ...SMALL, ...redisAt(server.port) } },
+        { names: ['logging', 'features'] },
+      );
+      using loggingChannel = new Channel(processes.addresses.logging);
+      using featuresChannel = new Channel(processes.addresses.features);
+      const logging = loggingChannel.client(contracts.logging);
+      const features = featuresChannel.client(contracts.features);
+      const write = async (from: number, count: number): Promise<number> =>
+        (await logging.append({ events: [...events(from, count)] }, call())).endOffset;
+      await addItems(features);
+      await served(features, await write(0, 200));
+      for (const [round, isKilled] of [false, true].entries()) {
+        await server.kill();
+        const view = (eventId: string, itemId: string): Event =>
+          Event.fromPartial({
+            eventId,
+            timeMs: 1,
+            feedback: { userId: 'u1', itemId, action: Action.ACTION_VIEW },
+          });
+        const itemId = `late${round}`;
+        await logging.append({ events: [view(`before${round}`, itemId)] }, call());
+        await features.upsertItems({ items: [Item.fromPartial({ id: itemId })], expectedEpoch: 0 }, call());
+        await logging.append({ events: [view(`after${round}`, itemId)] }, call());
+        for (let at = 0; at < 200; at += 20) {
+          await write(200 + round * 200 + at, 20);
+          const itemIds = [`i${(at / 20) % ITEMS}`];
+          const { epoch } = await features.block({ itemIds, reason: 'test', untilMs: 0 }, call());
+          expect(epoch).toBeGreaterThan(ITEMS);
+        }
+        const read = features.getUserState({ userId: 'u1', parts: [], asOf: 0 }, call());
+        await expect(read).rejects.toMatchObject({ reason: 'STAGE_UNAVAILABLE' });
+        if (isKilled) await processes.kill('features');
+        await server.restart();
+        if (isKilled) await processes.restart('features');
+        const end = await write(600 + round * 20, 20);
+        expect(await served(features, end)).toEqual(await folded(folder.home));
+      }
+    },
+    KILLS_TIMEOUT_MS,
+  );
+
   test('away: reads answer STAGE_UNAVAILABLE, events are logged, and it catches up when Redis is back', async () => {
     await using server = await TestServer.start(REDIS);
     await using folder = await temporaryHome();
