@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { writeParquet } from '../../../test/support/parquet.ts';
 import { parseColumnMap } from './columns.ts';
 import { type Dataset, type DatasetOptions, readDataset } from './dataset.ts';
+import { interactionRows } from './fixtures/interaction-rows.ts';
 
 let folder = '';
 beforeEach(async () => {
@@ -17,17 +18,6 @@ async function parquet(name: string, select: string): Promise<string> {
   await mkdir(dirname(path), { recursive: true });
   await writeParquet(path, select);
   return path;
-}
-
-/** Interactions as [user, item, action, value, timeMs], with names for indexes. */
-function events({ users, items, actions, interactions }: Dataset): unknown[][] {
-  return Array.from(interactions.user, (user, row) => [
-    users[user],
-    items[interactions.item[row]].id,
-    actions[interactions.action[row]],
-    interactions.value[row],
-    interactions.timeMs[row],
-  ]);
 }
 
 const read = (path: string, map?: string, options: DatasetOptions = {}): Promise<Dataset> =>
@@ -43,7 +33,7 @@ describe('Parquet', () => {
         (9007199254740993, 'b', TIMESTAMP '2024-03-01 12:00:01', 'view', NULL)) t(who, what, moment, did, amount)`,
     );
     const dataset = await read(path, 'user=who,item=what,time=moment,action=did,value=amount');
-    expect(events(dataset)).toEqual([
+    expect(interactionRows(dataset)).toEqual([
       ['7', 'a', 'click', 1.25, Date.UTC(2024, 2, 1, 12, 0, 0, 500)],
       ['9007199254740993', 'b', 'view', Number.NaN, Date.UTC(2024, 2, 1, 12, 0, 1)],
     ]);
@@ -73,7 +63,7 @@ describe('Parquet', () => {
     await writeFile(join(folder, 'lake/_SUCCESS'), '');
     await writeFile(join(folder, 'lake/readme.txt'), '');
     const lake = join(folder, 'lake');
-    expect(events(await read(lake)).map((row) => row.slice(0, 3))).toEqual([
+    expect(interactionRows(await read(lake)).map((row) => row.slice(0, 3))).toEqual([
       ['u0', '1', 'like'],
       ['u0', '2', 'like'],
       ['u1', '3', 'view'],

@@ -8,6 +8,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { parseColumnMap } from './columns.ts';
 import type { Dataset } from './dataset.ts';
 import { readDataset } from './dataset.ts';
+import { interactionRows } from './fixtures/interaction-rows.ts';
 import type { ImportProgress, ReadOptions } from './read-rows.ts';
 
 const ML100K = resolve(process.env.MILLRACE_SHARED ?? '../shared', 'data/ml100k');
@@ -30,17 +31,6 @@ async function read(name: string, content: string | Uint8Array, options?: ReadOp
   return readDataset(await file(name, content), options);
 }
 
-/** Interactions as [user, item, action, value, timeMs], with names for indexes. */
-function events({ users, items, actions, interactions }: Dataset): unknown[][] {
-  return Array.from(interactions.user, (user, row) => [
-    users[user],
-    items[interactions.item[row]].id,
-    actions[interactions.action[row]],
-    interactions.value[row],
-    interactions.timeMs[row],
-  ]);
-}
-
 const INTER = 'user_id:token\titem_id:token\trating:float\ttimestamp:float\n';
 
 describe('RecBole atomic files', () => {
@@ -56,7 +46,7 @@ describe('RecBole atomic files', () => {
     await file('tiny.user', 'user_id:token\tage:float\tjob:token\nu3\t30\twriter\nu1\t24\t\n');
     const dataset = await readDataset(folder);
 
-    expect(events(dataset)).toEqual([
+    expect(interactionRows(dataset)).toEqual([
       ['u1', 'i2', 'rating', 3, 1_000_000],
       ['u2', 'i9', 'rating', 4.5, 1_001_500],
       ['u1', 'i1', 'view', Number.NaN, 1_002_000],
@@ -187,7 +177,7 @@ describe('CSV', () => {
     const map = parseColumnMap('user=uid,item=sku,time=ts,action=event,value=price');
     const dataset = await read('log.csv', content, { items, users, map });
 
-    expect(events(dataset)).toEqual([
+    expect(interactionRows(dataset)).toEqual([
       ['u1', 'a', 'purchase', 9.5, 1_600_000_000_000],
       ['u2', 'b', 'view', Number.NaN, 1_600_000_000_123],
     ]);
@@ -208,7 +198,7 @@ describe('CSV', () => {
     const content = 'user,item,t\nu,i,5\n';
     const map = parseColumnMap('time=t:ms');
     const dataset = await read('unit.csv', content, { map, defaultAction: 'click' });
-    expect(events(dataset)).toEqual([['u', 'i', 'click', Number.NaN, 5]]);
+    expect(interactionRows(dataset)).toEqual([['u', 'i', 'click', Number.NaN, 5]]);
   });
 
   it('refuses a map to a column that is not there', async () => {
@@ -287,7 +277,7 @@ describe('JSON Lines', () => {
       '{"user":"\\ud800","item":"b","time":1}',
     ];
     const dataset = await read('log.ndjson', rows.join('\n'), { items });
-    expect(events(dataset)).toEqual([
+    expect(interactionRows(dataset)).toEqual([
       ['u1', '7', 'view', Number.NaN, Date.UTC(2020, 0, 1) + 500],
       ['u2', 'b', 'rate', 4, Date.UTC(2020, 0, 1)],
     ]);
@@ -337,7 +327,7 @@ describe('files', () => {
     const onProgress = (progress: ImportProgress) => seen.push(progress);
     const dataset = await read('log.csv', `user,item,time\n${rows.join('\n')}`, { items, onProgress });
     expect(
-      events(dataset).map(([user, item, , , timeMs]) => `${user},${item},${Number(timeMs) / 1000}`),
+      interactionRows(dataset).map(([user, item, , , timeMs]) => `${user},${item},${Number(timeMs) / 1000}`),
     ).toEqual(rows);
     expect(seen.length).toBeGreaterThan(2);
     expect(seen[0].file).toBe(items);
@@ -362,6 +352,6 @@ describe('files', () => {
       categories: ['Animation', "Children's", 'Comedy'],
       attributes: { release_year: '1995' },
     });
-    expect(events(dataset)[0]).toEqual(['196', '242', 'rating', 3, 881_250_949_000]);
+    expect(interactionRows(dataset)[0]).toEqual(['196', '242', 'rating', 3, 881_250_949_000]);
   });
 });
