@@ -60,7 +60,7 @@ describe('layers', () => {
     ['services/ranking/server.ts', '@grpc/grpc-js'],
     ['services/ranking/stage.ts', '../../common/columns.ts'],
     ['services/ranking/stage.test.ts', '../../test/fixtures/a.ts'],
-    ['services/reranking/rules/pin.ts', '../objectives/mmr.ts'],
+    ['services/reranking/rules/pin.ts', '../slate/mmr.ts'],
     ['deploy/all-in-one.ts', '../services/ranking/stage.ts'],
     ['test/e2e/a.test.ts', '../../services/ranking/stage.ts'],
   ])('allows %s importing %s', (path, specifier) => {

@@ -1,6 +1,6 @@
 import type { Item } from '../../gen/millrace/features/v1/features.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
-import { ItemCategories } from '../catalogue/item-categories.ts';
+import { ItemValues } from '../catalogue/item-values.ts';
 import { numberOf } from './attribute-values.ts';
 import { FAILED, type Failed, type Words } from './readers.ts';
 
@@ -34,7 +34,7 @@ type Listener = (ordinal: number, item: Item | undefined) => void;
 
 /** What features know of items: typed columns by ordinal that follow the catalogue. */
 export class ItemColumns {
-  readonly categories: ItemCategories;
+  readonly categories: ItemValues;
   /** Of release, from the attribute `year` or `release_year`. */
   readonly years: ItemNumbers;
   /** Start of availability, milliseconds since the Unix epoch. */
@@ -42,7 +42,7 @@ export class ItemColumns {
   readonly #catalogue: Catalogue;
   readonly #listeners = new Set<Listener>();
   readonly #numbers = new Map<string, ItemNumbers>();
-  readonly #words = new Map<string, ItemCategories>();
+  readonly #words = new Map<string, ItemValues>();
   readonly #stop: () => void;
 
   constructor(catalogue: Catalogue) {
@@ -67,10 +67,10 @@ export class ItemColumns {
   }
 
   /** The words of that name, numbered, made with `read` where there are none yet; of an item's different ones the first 255. */
-  words(name: string, read: (item: Item) => Words): ItemCategories {
+  words(name: string, read: (item: Item) => Words): ItemValues {
     const known = this.#words.get(name);
     if (known !== undefined) return known;
-    const column = new ItemCategories();
+    const column = new ItemValues();
     this.#words.set(name, column);
     this.follow((ordinal, item) => {
       const words = item === undefined ? [] : read(item);

@@ -11,18 +11,26 @@ const tunable = {
   lambda: z.number().min(0).max(1),
   /** Best candidates that the slate is chosen from; at least the slate's length is always looked at. */
   depth: z.number().int().min(1).max(ROWS_MAX),
-  /** At most `itemsMax` items of a category in every run of `window` positions; window 0: in the whole slate. */
-  categoryCap: z.strictObject({
-    itemsMax: z.number().int().min(1).max(SLATE_MAX),
-    window: z.number().int().min(0).max(SLATE_MAX).default(0),
-  }),
+  /**
+   * Each: at most `itemsMax` items of one value of a field (`categories` or an attribute, as `creator`) in every run of `window`
+   * positions; window 0: in the whole slate.
+   */
+  caps: z
+    .array(
+      z.strictObject({
+        field: z.string().min(1).max(100),
+        itemsMax: z.number().int().min(1).max(SLATE_MAX),
+        window: z.number().int().min(0).max(SLATE_MAX).default(0),
+      }),
+    )
+    .max(16),
 };
 
 /** What configuration may set; what it leaves open the bundle's settings decide, then the defaults. */
 export const rerankingSchema = z.strictObject({
   lambda: tunable.lambda.optional(),
   depth: tunable.depth.optional(),
-  categoryCap: tunable.categoryCap.optional(),
+  caps: tunable.caps.optional(),
   rules: rulesSchema.default([]),
 });
 export type RerankingConfig = z.infer<typeof rerankingSchema>;
@@ -30,7 +38,7 @@ export type RerankingConfig = z.infer<typeof rerankingSchema>;
 const policySchema = z.object({
   lambda: tunable.lambda.default(0.9),
   depth: tunable.depth.default(100),
-  categoryCap: tunable.categoryCap.optional(),
+  caps: tunable.caps.default([]),
 });
 
 /** How a slate is chosen, apart from the rules. */

@@ -20,7 +20,8 @@ import type { Component, Environment } from '../../common/service.ts';
 import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
 import { policyOf, ROWS_MAX, rerankingSchema, SLATE_MAX } from './config.ts';
-import { RuledItems, SlateStage } from './stage.ts';
+import { RuledItems } from './ruled-items.ts';
+import { SlateStage } from './stage.ts';
 
 const POLICY_POLL_MS = 500;
 
@@ -58,12 +59,12 @@ export async function createReranking(
   });
   const implementation: RerankingService = {
     rerank: ({ context, candidates, limit }) =>
-      bundles.use(context.bundle, ({ stage, policyVersion }, bundle) => {
+      bundles.use(context.bundle, async ({ stage, policyVersion }, bundle) => {
         checkRows(candidates, ROWS_MAX);
         if (limit < 1 || limit > SLATE_MAX)
           throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
         const nowMs = requestTimeMs(context);
-        const slate = stage.choose(candidates, context, nowMs, limit);
+        const slate = await stage.choose(candidates, context, nowMs, limit);
         return {
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
           ...slate,

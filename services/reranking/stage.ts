@@ -1,40 +1,15 @@
-import { bestFirst } from '../../common/best-first.ts';
-import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { ItemCategories } from '../../common/catalogue/item-categories.ts';
 import { Candidates, Columns } from '../../common/columns.ts';
 import type { RuleFiring } from '../../gen/millrace/reranking/v1/reranking.ts';
 import type { RequestContext } from '../../gen/millrace/type/v1/type.ts';
 import type { Policy } from './config.ts';
-import { CategoryCap } from './objectives/category-cap.ts';
-import { MmrSelector } from './objectives/mmr.ts';
-import { CosineSimilarity } from './objectives/similarity.ts';
-import { type RuleOutcome, RuleSet } from './rules/rule-set.ts';
-import type { Rule } from './rules/schema.ts';
-
-/** What follows the catalogue, for all bundles: categories and the rules' masks. */
-export class RuledItems {
-  readonly categories = new ItemCategories();
-  readonly rules: RuleSet;
-  readonly #stop: () => void;
-
-  /** Throws CONFIG_INVALID if rules contradict each other; `warn` hears of conditions that no item meets. */
-  constructor(catalogue: Catalogue, rules: readonly Rule[], warn: (warning: string) => void) {
-    this.rules = new RuleSet(rules);
-    const follow = (ordinal: number): void => {
-      const item = catalogue.item(ordinal);
-      this.categories.set(ordinal, item?.categories ?? []);
-      this.rules.setItem(ordinal, item);
-    };
-    for (let ordinal = 0; ordinal < catalogue.size; ordinal++) follow(ordinal);
-    for (const warning of this.rules.check((ordinal) => catalogue.idOf(ordinal))) warn(warning);
-    this.#stop = catalogue.onChange(follow);
-  }
-
-  /** No longer follows the catalogue. */
-  close(): void {
-    this.#stop();
-  }
-}
+import { minMax } from './objectives/normalise.ts';
+import type { RuledItems } from './ruled-items.ts';
+import type { RuleOutcome } from './rules/rule-set.ts';
+import { type Slate, SlateAssembler } from './slate/assembler.ts';
+import { MmrSelector } from './slate/mmr.ts';
+import { type Shortlist, shortlistOf } from './slate/shortlist.ts';
+import { CosineSimilarity } from './slate/similarity.ts';
+import { WindowCap } from './slate/window-cap.ts';
 
 export interface SlateResult {
   /** The slate with `score.reranking` and `propensity`. */
@@ -42,56 +17,55 @@ export interface SlateResult {
   readonly firings: RuleFiring[];
 }
 
-/** Chooses slates by one bundle's embeddings and policy: rules first, then maximal marginal relevance under the category cap. */
+/** Chooses slates by one bundle's embeddings and policy. */
 export class SlateStage {
   readonly #items: RuledItems;
   readonly #policy: Policy;
   readonly #similarity: CosineSimilarity;
   readonly #selector: MmrSelector;
-  readonly #cap: CategoryCap | undefined;
+  readonly #caps: readonly WindowCap[];
+  readonly #assembler = new SlateAssembler();
 
   /** `embeddings`: `dim` values for each ordinal from 0; items past its end are unlike any other. */
   constructor(items: RuledItems, policy: Policy, embeddings: Float32Array, dim: number) {
     this.#items = items;
     this.#policy = policy;
     this.#similarity = new CosineSimilarity(embeddings, dim);
-    this.#selector = new MmrSelector({ lambda: policy.lambda, relevance: 'min-max' });
-    this.#cap =
-      policy.categoryCap === undefined ? undefined : new CategoryCap(items.categories, policy.categoryCap);
+    this.#selector = new MmrSelector(policy.lambda);
+    this.#caps = policy.caps.map(
+      ({ field, ...cap }) =>
+        new WindowCap(items.fields.values(field), { name: `cap ${field}`, authority: 'objective', ...cap }),
+    );
   }
 
-  /** `context.quality` below 1 shrinks the depth. Nothing is drawn, so every propensity is 1. */
-  choose(candidates: Candidates, context: RequestContext, nowMs: number, limit: number): SlateResult {
+  /** `context.quality` below 1 shrinks the depth. */
+  async choose(
+    candidates: Candidates,
+    context: RequestContext,
+    nowMs: number,
+    limit: number,
+  ): Promise<SlateResult> {
+    const ruled = this.#rule(candidates, context, nowMs, limit);
+    const slate = this.#assemble(ruled.shortlist, limit);
+    return { candidates: slateColumns(ruled.shortlist, slate), firings: ruled.firings };
+  }
+
+  /** What the rules leave to choose from; nothing of it is memory that another request may overwrite. */
+  #rule(candidates: Candidates, context: RequestContext, nowMs: number, limit: number) {
+    const { items } = candidates;
     const scores = candidates.column(Columns.ranking);
-    const ruled = this.#items.rules.apply({ items: candidates.items, scores }, context, nowMs, limit);
+    const outcome = this.#items.rules.apply({ items, scores }, context, nowMs, limit);
     const quality = context.quality === 0 ? 1 : context.quality;
     const depth = Math.max(limit, Math.round(this.#policy.depth * quality));
-    const shortlist = shortlistOf(candidates.items, ruled, depth);
-    const items = shortlist.map((row) => candidates.items[row]);
+    return { shortlist: shortlistOf(items, outcome, depth), firings: this.#firingsOf(outcome, items) };
+  }
+
+  #assemble({ items, scores, pins }: Shortlist, limit: number): Slate {
+    const utilities = new Float64Array(items.length);
+    minMax(scores, utilities);
     this.#similarity.load(items);
-    const slate = this.#selector.select(
-      {
-        items,
-        scores: Float32Array.from(shortlist, (row) => ruled.scores[row]),
-        pins: pinsIn(shortlist, ruled.pins),
-      },
-      this.#similarity,
-      limit,
-      this.#cap,
-    );
-    const chosen = Uint32Array.from(slate.rows, (row) => items[row]);
-    const adjusted = Float32Array.from(slate.rows, (row) => ruled.scores[shortlist[row]]);
-    const propensity = new Float32Array(chosen.length).fill(1);
-    return {
-      candidates: new Candidates(
-        chosen,
-        new Map([
-          [Columns.reranking, adjusted],
-          [Columns.propensity, propensity],
-        ]),
-      ),
-      firings: this.#firingsOf(ruled, candidates.items),
-    };
+    const order = { items, utilities, pins, constraints: this.#caps };
+    return this.#assembler.assemble(order, this.#selector, this.#similarity, limit);
   }
 
   #firingsOf({ firingRule, firingRow }: RuleOutcome, items: Uint32Array): RuleFiring[] {
@@ -104,26 +78,12 @@ export class SlateStage {
   }
 }
 
-/** The rows that the slate is chosen from: the best `depth` by adjusted score that are not excluded, and all pinned ones. */
-function shortlistOf(
-  items: Uint32Array,
-  { scores, excluded, pins }: RuleOutcome,
-  depth: number,
-): Uint32Array {
-  const best = firstAllowed(bestFirst(scores, items), excluded, depth);
-  const missing = pins.filter((row) => row >= 0 && !best.includes(row));
-  return Uint32Array.of(...best, ...missing);
-}
-
-/** The first `limit` of the rows that are not excluded. */
-function firstAllowed(rows: Uint32Array, excluded: Uint8Array, limit: number): Uint32Array {
-  let count = 0;
-  for (let at = 0; at < rows.length && count < limit; at++)
-    if (excluded[rows[at]] === 0) rows[count++] = rows[at];
-  return rows.subarray(0, count);
-}
-
-/** The pins as rows of the shortlist. */
-function pinsIn(shortlist: Uint32Array, pins: Int32Array): Int32Array {
-  return pins.map((row) => (row < 0 ? -1 : shortlist.indexOf(row)));
+function slateColumns({ items, scores }: Shortlist, { rows, propensities }: Slate): Candidates {
+  return new Candidates(
+    Uint32Array.from(rows, (row) => items[row]),
+    new Map([
+      [Columns.reranking, Float32Array.from(rows, (row) => scores[row])],
+      [Columns.propensity, propensities.slice()],
+    ]),
+  );
 }

@@ -23,7 +23,8 @@ import { FilterStage } from '../../services/filtering/stage.ts';
 import { EventLog } from '../../services/logging/stage.ts';
 import { RankStage } from '../../services/ranking/stage.ts';
 import { policyOf, rerankingSchema } from '../../services/reranking/config.ts';
-import { RuledItems, SlateStage } from '../../services/reranking/stage.ts';
+import { RuledItems } from '../../services/reranking/ruled-items.ts';
+import { SlateStage } from '../../services/reranking/stage.ts';
 import type { StageInputs } from './record.ts';
 
 /** Decision records that share one append when eight requests are under way. */

@@ -1,5 +1,5 @@
 import type { Action } from '../../../gen/millrace/type/v1/type.ts';
-import type { ItemCategories } from '../../catalogue/item-categories.ts';
+import type { ItemValues } from '../../catalogue/item-values.ts';
 import { isPositive } from '../../user-state.ts';
 import { log1p } from '../encodings/log.ts';
 import { countOf } from '../item-counters.ts';
@@ -44,7 +44,7 @@ export interface Affinity {
 }
 
 /** NaN without positive events, and for items without words. */
-export function affinity(request: FeatureRequest, words: ItemCategories): Affinity {
+export function affinity(request: FeatureRequest, words: ItemValues): Affinity {
   const shares = sharesOf(request.once(recentPositives), words);
   return meanAndLargest(request, words, shares);
 }
@@ -52,7 +52,7 @@ export function affinity(request: FeatureRequest, words: ItemCategories): Affini
 /** Mean and largest of a weight a word over the words of each candidate; NaN without weights, and for items without words. */
 export function meanAndLargest(
   request: FeatureRequest,
-  words: ItemCategories,
+  words: ItemValues,
   weights: ArrayLike<number> | undefined,
 ): Affinity {
   const { items, count } = request.input.candidates;
@@ -84,7 +84,7 @@ export function writeAll(values: Float64Array, { rows, at, stride, encode }: Tar
 }
 
 /** By word: the share of the items that have it; undefined without items. */
-export function sharesOf(items: Uint32Array, words: ItemCategories): Float32Array | undefined {
+export function sharesOf(items: Uint32Array, words: ItemValues): Float32Array | undefined {
   if (items.length === 0) return undefined;
   const shares = new Float32Array(words.count);
   for (const item of items) {

@@ -1,24 +1,25 @@
 /**
- * Each item's categories as numbers, by ordinal: what the catalogue's strings become when an item arrives, so that nothing
- * compares strings on a request. Categories are numbered from 0 in order of arrival. An item never set has none.
+ * Each item's values of one field (its categories, its creators) as numbers, by ordinal: what the catalogue's strings become
+ * when an item arrives, so that nothing compares strings on a request. Values are numbered from 0 in order of arrival. An item
+ * never set has none.
  */
-export class ItemCategories {
+export class ItemValues {
   readonly #numbers = new Map<string, number>();
   #start = new Uint32Array(0);
   #length = new Uint8Array(0);
   #pool = new Uint32Array(1024);
   #used = 0;
 
-  /** How many categories there are. */
+  /** How many different values there are. */
   get count(): number {
     return this.#numbers.size;
   }
 
-  /** Sets anew what was set before. Throws if an item has more than 255 different categories. */
-  set(ordinal: number, categories: readonly string[]): void {
-    const numbers = [...new Set(categories)].map((category) => this.#numberOf(category));
+  /** Sets anew what was set before. Throws if an item has more than 255 different values. */
+  set(ordinal: number, values: readonly string[]): void {
+    const numbers = [...new Set(values)].map((value) => this.#numberOf(value));
     if (numbers.length > 255)
-      throw new RangeError(`item ${ordinal}: ${numbers.length} categories, more than 255`);
+      throw new RangeError(`item ${ordinal}: ${numbers.length} values, more than 255`);
     if (ordinal >= this.#start.length) {
       const length = Math.max(ordinal + 1, this.#start.length * 2);
       this.#start = grown(this.#start, new Uint32Array(length));
@@ -29,31 +30,31 @@ export class ItemCategories {
     this.#pool.set(numbers, this.#start[ordinal]);
   }
 
-  /** How many categories the item has. */
+  /** How many values the item has. */
   lengthOf(ordinal: number): number {
     return ordinal < this.#length.length ? this.#length[ordinal] : 0;
   }
 
-  /** The number of the item's category at `index`, which is below `lengthOf(ordinal)`. */
+  /** The number of the item's value at `index`, which is below `lengthOf(ordinal)`. */
   at(ordinal: number, index: number): number {
     return this.#pool[this.#start[ordinal] + index];
   }
 
-  /** A number a category: its weight, 0 where it has none. */
+  /** By number of a value: its weight, 0 where it has none. */
   weights(weights: ReadonlyMap<string, number>): Float64Array {
     const numbers = new Float64Array(this.count);
-    for (const [category, weight] of weights) {
-      const number = this.#numbers.get(category);
+    for (const [value, weight] of weights) {
+      const number = this.#numbers.get(value);
       if (number !== undefined) numbers[number] = weight;
     }
     return numbers;
   }
 
-  #numberOf(category: string): number {
-    let number = this.#numbers.get(category);
+  #numberOf(value: string): number {
+    let number = this.#numbers.get(value);
     if (number === undefined) {
       number = this.#numbers.size;
-      this.#numbers.set(category, number);
+      this.#numbers.set(value, number);
     }
     return number;
   }

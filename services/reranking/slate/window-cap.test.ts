@@ -1,10 +1,11 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
-import { ItemCategories } from '../../../common/catalogue/item-categories.ts';
+import { ItemValues } from '../../../common/catalogue/item-values.ts';
 import { Random } from '../../../common/random.ts';
-import { CategoryCap } from './category-cap.ts';
+import { SlateAssembler } from './assembler.ts';
 import { MmrSelector } from './mmr.ts';
 import { CosineSimilarity } from './similarity.ts';
+import { WindowCap } from './window-cap.ts';
 
 const names = ['Drama', 'Comedy', 'Horror', 'Western'];
 
@@ -15,15 +16,16 @@ function slateOf(
   limit: number,
   pins?: Int32Array,
 ) {
-  const numbered = new ItemCategories();
+  const numbered = new ItemValues();
   for (const [item, own] of categories.entries()) numbered.set(item, own);
   const items = Uint32Array.from(categories, (_, item) => item);
-  const scores = Float32Array.from(items, (item) => -item);
-  const candidates = pins === undefined ? { items, scores } : { items, scores, pins };
+  const utilities = Float32Array.from(items, (item) => -item);
   const similarity = new CosineSimilarity(new Float32Array(0), 1);
   similarity.load(items);
-  const selector = new MmrSelector({ lambda: 1, relevance: 'none' });
-  return selector.select(candidates, similarity, limit, new CategoryCap(numbered, { itemsMax, window }));
+  const cap = new WindowCap(numbered, { name: 'cap', authority: 'objective', itemsMax, window });
+  const order = { items, utilities, constraints: [cap], ...(pins === undefined ? {} : { pins }) };
+  const { rows, unmet } = new SlateAssembler().assemble(order, new MmrSelector(1), similarity, limit);
+  return { rows, relaxed: unmet[0]?.slots ?? 0 };
 }
 
 it('passes over rows of a full category, then fills up with the best of them', () => {
@@ -76,7 +78,7 @@ it('never exceeds the cap unless it says so, and always fills the slate', () => 
 
 it('keeps categories of items set in any order, set again, and never set', () => {
   const random = new Random(1);
-  const numbered = new ItemCategories();
+  const numbered = new ItemValues();
   const expected = new Map<number, string[]>();
   const all = Array.from({ length: 300 }, (_, i) => `c${i}`);
   for (let i = 0; i < 2000; i++) {
