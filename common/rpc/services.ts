@@ -6,6 +6,7 @@ import { OrchestratorServiceService } from '../../gen/millrace/orchestrator/v1/o
 import { RankingServiceService } from '../../gen/millrace/ranking/v1/ranking.ts';
 import { RerankingServiceService } from '../../gen/millrace/reranking/v1/reranking.ts';
 import { StageServiceService } from '../../gen/millrace/stage/v1/stage.ts';
+import type { Exploration } from '../../gen/millrace/type/v1/type.ts';
 import { type Candidates, Columns, firstNonFinite } from '../columns.ts';
 import { MillraceError } from '../errors.ts';
 import { contract, type Service } from './contract.ts';
@@ -45,6 +46,21 @@ function checkSubset(of: Candidates, items: Uint32Array, field: string): void {
   for (const item of of.items) if (missing.delete(item) && missing.size === 0) return;
   for (const item of missing) throw invalid(`${field}: item ${item} was not in the request`);
 }
+
+/** Probabilities that sum to 1, and one arm that was taken. */
+function checkDraw({ arms, chosen }: Exploration, at: string): void {
+  if (chosen >= arms.length) throw invalid(`${at}.chosen: ${chosen} of ${arms.length} arms`);
+  let sum = 0;
+  for (const { probability } of arms) {
+    if (!(probability >= 0 && probability <= 1)) throw invalid(`${at}.arms: a probability of ${probability}`);
+    sum += probability;
+  }
+  if (!(arms[chosen].probability > 0)) throw invalid(`${at}.chosen: an arm of probability 0`);
+  if (Math.abs(sum - 1) > PROBABILITY_SLACK) throw invalid(`${at}.arms: probabilities sum to ${sum}`);
+}
+
+/** What rounding to float32 may take from or add to a sum of probabilities. */
+const PROBABILITY_SLACK = 1e-4;
 
 /** The contracts of all services; the checks are what a client refuses as RESPONSE_INVALID on either transport. */
 export const contracts = {
@@ -106,12 +122,13 @@ export const contracts = {
       context: true,
       request: ['candidates'],
       response: ['candidates'],
-      check: (request, { candidates: slate }) => {
+      check: (request, { candidates: slate, exploration }) => {
         if (slate.count > request.limit)
           throw invalid(`candidates: ${slate.count} rows; the limit was ${request.limit}`);
         checkSubset(request.candidates, slate.items, 'candidates');
         checkUnbounded(slate, Columns.reranking);
         checkColumn(slate, Columns.propensity, Number.MIN_VALUE, 1);
+        for (const [i, draw] of exploration.entries()) checkDraw(draw, `exploration[${i}]`);
       },
     },
   }),

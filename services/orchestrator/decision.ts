@@ -3,6 +3,7 @@ import { type Candidates, Columns, rankColumn } from '../../common/columns.ts';
 import { largestScores } from '../../common/features/vectoriser.ts';
 import { hash32, Random } from '../../common/random.ts';
 import type { Decision, Event } from '../../gen/millrace/logging/v1/logging.ts';
+import type { Exploration } from '../../gen/millrace/type/v1/type.ts';
 import type { Query, Slate } from './run.ts';
 
 /**
@@ -42,12 +43,23 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
       seedItems: ids(query.seeds),
       excludeItems: ids(query.excluded),
       policyVersion: slate.policyVersion,
+      exploration: shownDraws(slate.exploration, ids(slate.items.items)),
       firings: firingTexts(slate, catalogue),
       featureSchema: ranking?.featureSchema ?? '',
       rankingEpoch: ranking?.catalogueEpoch ?? 0,
       largestScores: ranking === undefined ? {} : largestScores(ranked),
     },
   };
+}
+
+/** The draws whose items were shown, with the positions that they were shown in: the last look may have moved or removed some. */
+export function shownDraws(draws: readonly Exploration[], shownIds: readonly string[]): Exploration[] {
+  const shown: Exploration[] = [];
+  for (const draw of draws) {
+    const slot = draw.slot === undefined ? undefined : shownIds.indexOf(draw.arms[draw.chosen].arm);
+    if (slot !== -1) shown.push({ ...draw, slot });
+  }
+  return shown;
 }
 
 /** Whether the record of a request holds what the ranker's model was fed: so for `share` of all, by their id. */

@@ -13,7 +13,12 @@ import type {
 import { stageStatus } from '../../common/stage.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
 import type { User } from '../../common/user-state.ts';
-import { DegradedReason, type RequestContext, StageStatus } from '../../gen/millrace/type/v1/type.ts';
+import {
+  DegradedReason,
+  type Exploration,
+  type RequestContext,
+  StageStatus,
+} from '../../gen/millrace/type/v1/type.ts';
 import { Budget, type Quality } from './budget.ts';
 import type { OrchestratorConfig, StageName } from './config.ts';
 import { Guard } from './guard.ts';
@@ -82,6 +87,8 @@ export interface Slate {
   readonly user: User;
   readonly firings: readonly { rule: string; item: number; effect: string }[];
   readonly policyVersion: string;
+  /** What was drawn, as re-ranking says: slots are those of its slate. */
+  readonly exploration: readonly Exploration[];
   readonly sourceErrors: Readonly<Record<string, string>>;
   readonly stages: readonly StageStatus[];
   readonly degraded: readonly DegradedReason[];
@@ -96,6 +103,7 @@ export class CascadeRun {
   readonly removed = new Map<number, number>();
   firings: Slate['firings'] = [];
   policyVersion = '';
+  exploration: Slate['exploration'] = [];
   ranking: RankingTrail | undefined;
   sourceErrors: Record<string, string> = {};
   readonly #budget: Budget;

@@ -69,6 +69,7 @@ export async function createReranking(
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
           ...slate,
           policyVersion,
+          exploration: [],
         };
       }),
     watchPolicy: ({ version }, call) =>

@@ -57,6 +57,7 @@ export function guard(
     user,
     firings: run.firings,
     policyVersion: run.policyVersion,
+    exploration: run.exploration,
     sourceErrors: run.sourceErrors,
     stages: run.stages,
     degraded: [...new Set(run.stages.flatMap((status) => status.degraded))],
