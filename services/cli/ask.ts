@@ -20,6 +20,7 @@ interface AskOptions {
   readonly similar?: string;
   readonly explain?: boolean;
   readonly json?: boolean;
+  readonly failDegraded?: boolean;
   readonly address?: string;
 }
 
@@ -32,6 +33,7 @@ export function askCommand(): Command {
     .option('-s, --similar <item>', 'items like this one, without those that the user has seen')
     .option('-e, --explain', 'with the rank in each source and every stage’s score; nothing is logged')
     .option('--json', 'the response as JSON')
+    .option('--fail-degraded', 'an answer that is worse than it should be ends with exit code 1')
     .option('-a, --address <host:port>', 'the front door (default: addresses.orchestrator)')
     .action(ask);
 }
@@ -41,6 +43,7 @@ async function ask(userId: string, options: AskOptions): Promise<void> {
   using door = new FrontDoor({ ...addresses, orchestrator: options.address ?? addresses.orchestrator });
   const answer = await answerOf(door, userId, options);
   const response = 'candidates' in answer ? answer.response : answer;
+  if (options.failDegraded && response !== undefined && response.degraded.length > 0) process.exitCode = 1;
   if (options.json || response === undefined) {
     process.stdout.write(`${JSON.stringify(answer, null, 2)}\n`);
     return;

@@ -79,6 +79,7 @@ class Scene implements AsyncDisposable {
   readonly #children = new Map<'logging' | 'roller', ChildProcess>();
   #features: Running | undefined;
   #bytesGone = 0;
+  #rollerGaveUp = false;
 
   private constructor(
     way: Way,
@@ -139,21 +140,17 @@ class Scene implements AsyncDisposable {
     const startedAt = performance.now();
     const clients = new Clients(this.#addresses.logging, this.#random);
     const { victims } = WAYS[this.#way];
-    for (let i = 0; i < kills; i++) {
+    for (let i = 0; i < kills && !this.#rollerGaveUp; i++) {
       await untilMore(clients);
       await pause(this.#random.int(PAUSE_MS));
       await this.#strike(victims[this.#random.int(victims.length)]);
     }
     await untilMore(clients);
     await clients.stop();
-    await untilServing(this.#addresses.features, START_MS);
-    await this.#kill('roller');
-    const found = await find(this.#env, this.#addresses.features, clients.acknowledged).catch(
-      (error: Error) => {
-        print(`  ${error.message}`);
-        return undefined;
-      },
-    );
+    const found = await this.#find(clients).catch((error: Error) => {
+      print(`  ${error.message}`);
+      return undefined;
+    });
     const seconds = ((performance.now() - startedAt) / 1_000).toFixed(0);
     const gone = this.#bytesGone === 0 ? '' : `, ${this.#bytesGone} unsynced bytes dropped`;
     print(
@@ -172,6 +169,14 @@ class Scene implements AsyncDisposable {
     await this.#killFeatures();
     await this.#server?.[Symbol.asyncDispose]();
     await this.#folder[Symbol.asyncDispose]();
+  }
+
+  /** What log, lake and features hold. Throws if one of them refuses what the others have. */
+  async #find({ acknowledged }: Clients): ReturnType<typeof find> {
+    if (this.#rollerGaveUp) throw new Error('the roller refuses: the lake has events that the log has not');
+    await untilServing(this.#addresses.features, START_MS);
+    await this.#kill('roller');
+    return find(this.#env, this.#addresses.features, acknowledged);
   }
 
   async #strike(victim: Victim): Promise<void> {
@@ -203,6 +208,10 @@ class Scene implements AsyncDisposable {
       stdio: ['ignore', 'ignore', 'inherit'],
     });
     this.#children.set(name, child);
+    if (name === 'roller')
+      child.once('exit', (code) => {
+        if (code !== null) this.#rollerGaveUp = true;
+      });
   }
 
   async #kill(name: 'logging' | 'roller'): Promise<void> {
