@@ -8,6 +8,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   train: async () => (await import('./train.ts')).trainCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
   bundles: async () => (await import('./bundles.ts')).bundlesCommand(),
+  ope: async () => (await import('./ope.ts')).opeCommand(),
   features: async () => (await import('./features.ts')).featuresCommand(),
   lake: async () => (await import('./lake.ts')).lakeCommand(),
   serve: async () => (await import('./serve.ts')).serveCommand(),

@@ -1,4 +1,5 @@
 import { writeFileSync } from 'node:fs';
+import { scatterChart } from '../../common/charts/scatter-chart.ts';
 import { rankHeldOut } from '../../common/models/held-out.ts';
 import type { InteractionMatrix } from '../../common/models/interactions.ts';
 import { ChurnSummary } from '../../common/stability/churn-summary.ts';
@@ -6,7 +7,6 @@ import { DISTANCES, type Distance } from '../../common/stability/score-regularis
 import { type Bench, oneOf, parsed, UsageError, wholeNumber } from './bench.ts';
 import { fitHistoryRanker, type HistoryRanker, type HistoryRankerOptions } from './history-ranker.ts';
 import { measured } from './report.ts';
-import { scatterChart } from './scatter-chart.ts';
 import { readSequences, shareOfRows } from './sequences.ts';
 
 const CUT_OFF = 10;
