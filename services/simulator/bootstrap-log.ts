@@ -135,7 +135,7 @@ function search(run: Run, user: number, timeMs: number, random: Random): number 
   return watch(audience, writer, user, film, openedMs, -1, random);
 }
 
-/** A film that is not taken; the drift of the time enters by rejection. Some film must be free. */
+/** A film that is there and not taken; the drift of the time enters by rejection. Some film must be free. */
 function drawFree(
   draw: WeightedDraw,
   audience: Audience,
@@ -143,13 +143,14 @@ function drawFree(
   timeMs: number,
   random: Random,
 ): number {
-  const { attraction, films } = audience;
+  const { attraction, films, supply } = audience;
+  const isFree = (film: number): boolean => !taken(film) && supply.arrivalMs[film] <= timeMs;
   let film = 0;
   for (let i = 0; i < DRAWS_MAX; i++) {
     film = draw.draw(random);
-    if (taken(film)) continue;
+    if (!isFree(film)) continue;
     if (random.next() < Math.exp(attraction.drift(film, timeMs) - attraction.driftMax)) return film;
   }
-  while (taken(film)) film = (film + 1) % films.length;
+  while (!isFree(film)) film = (film + 1) % films.length;
   return film;
 }

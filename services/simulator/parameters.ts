@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto';
+
 /**
  * Every number of the simulated audience. Shares and probabilities are in [0, 1]. "Logit" means the unit of the argument
  * of a logistic function; scales turn a taste match (a cosine) or an attraction (about a standard normal) into logits.
@@ -83,6 +85,25 @@ export interface AudienceParameters {
   readonly purchaseProbability: number;
   readonly purchaseWatchFraction: number;
   readonly purchasePrice: number;
+
+  /** Films that come later: so many on each of `arrivalDays` days from day `arrivalsFromDay` of the span on; the others are there. */
+  readonly arrivalsPerDay: number;
+  readonly arrivalsFromDay: number;
+  readonly arrivalDays: number;
+  /** Providers of films; the n-th has a share ∝ 1 / n of them. */
+  readonly providerCount: number;
+  /** Share of films, those of the highest base attraction, that are not the long tail. */
+  readonly headShare: number;
+  /** Share of users whose taste is another one from day `flipDay` of the span on. */
+  readonly flipShare: number;
+  readonly flipDay: number;
+  /**
+   * Novelty fatigue: logits lost are filmFatigue · ln(1 + looks at the film) + genreFatigue · ln(1 + looks at its genre), looks
+   * fading with the half-life, days.
+   */
+  readonly filmFatigue: number;
+  readonly genreFatigue: number;
+  readonly fatigueHalfLifeDays: number;
 }
 
 /** The demo's audience: 2,000 users, about 120,000 films opened in 90 days. */
@@ -141,4 +162,57 @@ export const demoAudience: AudienceParameters = {
   purchaseProbability: 0.06,
   purchaseWatchFraction: 0.8,
   purchasePrice: 3.99,
+
+  arrivalsPerDay: 0,
+  arrivalsFromDay: 0,
+  arrivalDays: 0,
+  providerCount: 30,
+  headShare: 0.2,
+  flipShare: 0,
+  flipDay: 0,
+  filmFatigue: 0,
+  genreFatigue: 0,
+  fatigueHalfLifeDays: 5,
 };
+
+/** The month in which policies are compared (`npm run verify -- month`): a span of history, then days in which slates are shown. */
+export const monthProtocol = {
+  /** Films of the catalogue, the arrivals included. */
+  filmCount: 1200,
+  days: 30,
+  /** Policies are compared from this day on, from 1. */
+  comparedFromDay: 10,
+  slatesPerDay: 2,
+  slateLength: 20,
+};
+
+/** Its people: tired of what they have looked at, some of them of another taste from the middle of the month on. */
+export const monthAudience: AudienceParameters = {
+  ...demoAudience,
+  userCount: 250,
+  spanDays: 30,
+  newcomerShare: 0,
+  regularFilms: [6, 40],
+  heavyFilms: [40, 120],
+  arrivalsPerDay: 12,
+  arrivalsFromDay: 30,
+  arrivalDays: 30,
+  flipShare: 0.3,
+  flipDay: 45,
+  filmFatigue: 0.6,
+  genreFatigue: 0.15,
+};
+
+/** The setting in which looking for news pays least: nobody tires of anything and no taste changes. */
+const hostileMonthAudience: AudienceParameters = {
+  ...monthAudience,
+  flipShare: 0,
+  filmFatigue: 0,
+  genreFatigue: 0,
+};
+
+/** Identifies every number of the month, for proofs to print: policies are compared by parameters frozen before. */
+export function monthParametersHash(): string {
+  const text = JSON.stringify([monthProtocol, monthAudience, hostileMonthAudience]);
+  return createHash('sha256').update(text).digest('hex').slice(0, 16);
+}

@@ -23,6 +23,8 @@ export interface People {
   readonly users: readonly SimulatedUser[];
   /** One row of `dimensions` per user, of length 1. */
   readonly tastes: Float32Array;
+  /** The same from the flip on: other rows for the users whose taste flips. */
+  readonly laterTastes: Float32Array;
 }
 
 const DAY_MS = 86_400_000;
@@ -64,15 +66,20 @@ export function drawPeople(vectors: Float32Array, parameters: AudienceParameters
   const facet = cachedDirections(seed, dimensions);
   const digits = Math.max(4, String(userCount).length);
   const tastes = new Float32Array(userCount * dimensions);
+  const laterTastes = new Float32Array(userCount * dimensions);
   const users: SimulatedUser[] = [];
   for (let index = 0; index < userCount; index++) {
     const random = new Random(hash32(`user:${index}`, seed));
     const traits = drawTraits(random);
     const taste = tastes.subarray(index * dimensions, (index + 1) * dimensions);
     mixTaste(taste, traits, communities, parameters, facet, random);
+    const flip = new Random(hash32(`flip:${index}`, seed));
+    const later = laterTastes.subarray(index * dimensions, (index + 1) * dimensions);
+    if (flip.next() < parameters.flipShare) mixTaste(later, traits, communities, parameters, facet, flip);
+    else later.set(taste);
     users.push(drawUser(`user-${String(index + 1).padStart(digits, '0')}`, traits, parameters, random));
   }
-  return { users, tastes };
+  return { users, tastes, laterTastes };
 }
 
 /** A community's taste is the mean of a few films, so that it is a taste that the catalogue can serve. */

@@ -2,6 +2,7 @@ import type { Random } from '../../common/random.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import type { Audience } from './audience.ts';
 import { type EventColumns, EventWriter } from './events.ts';
+import type { NoveltyFatigue } from './novelty-fatigue.ts';
 
 /** Time to look at one position of a slate, milliseconds. */
 const LOOK_MS = 2000;
@@ -22,7 +23,8 @@ export interface Reaction {
 
 /**
  * What the user does with a slate shown at `timeMs`: an impression of every film, and clicks, watches, ratings, hides and
- * purchases, in order of time. The caller's `random` decides, so that two slates can meet the same luck.
+ * purchases, in order of time. The caller's `random` decides, so that two slates can meet the same luck. Each look adds to
+ * `fatigue`, where there is any.
  */
 export function react(
   audience: Audience,
@@ -30,9 +32,10 @@ export function react(
   slate: ArrayLike<number>,
   timeMs: number,
   random: Random,
+  fatigue?: NoveltyFatigue,
 ): EventColumns {
   const writer = new EventWriter(slate.length * 2);
-  reactTo(audience, writer, user, slate, timeMs, random, slate.length);
+  reactTo(audience, writer, user, slate, timeMs, random, slate.length, fatigue);
   return writer.inOrderOfTime();
 }
 
@@ -48,6 +51,7 @@ export function reactTo(
   timeMs: number,
   random: Random,
   clicksMax: number,
+  fatigue?: NoveltyFatigue,
 ): Reaction {
   for (let position = 0; position < slate.length; position++) {
     writer.write(user, slate[position], Action.ACTION_IMPRESSION, timeMs, position);
@@ -61,7 +65,8 @@ export function reactTo(
     if (luck >= examined) continue;
     nowMs += LOOK_MS;
     const film = slate[position];
-    const probability = audience.trueClickProbability(user, film, nowMs);
+    const probability = audience.trueClickProbability(user, film, nowMs, fatigue?.logits(user, film));
+    fatigue?.look(user, film);
     if (luck < examined * probability) {
       clicks.push(position);
       writer.write(user, film, Action.ACTION_CLICK, nowMs, position);
@@ -87,7 +92,7 @@ export function watch(
   random: Random,
 ): number {
   const { parameters } = audience;
-  const match = audience.tasteMatch(user, film);
+  const match = audience.tasteMatch(user, film, timeMs);
   const minutes = audience.films[film].attributes.running_time_min;
   const seconds = 60 * (typeof minutes === 'number' ? minutes : parameters.defaultRunningTimeMin);
   const logit =

@@ -22,6 +22,10 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
     promise: 'every served feature vector is made again from the lake alone, bit for bit',
     load: async () => (await import('./parity/parity.ts')).verifyParity,
   },
+  'ips-coverage': {
+    promise: 'the 95% intervals of IPS hold the true value of a policy in 92–98% of uniform logs',
+    load: async () => (await import('./ips-coverage.ts')).verifyIpsCoverage,
+  },
   trace: {
     promise: 'the trace of one request shows every stage under the right parent, in one process and split',
     load: async () => (await import('./trace.ts')).verifyTrace,
@@ -37,7 +41,7 @@ const proof = PROOFS[name];
 if (proof === undefined) {
   if (name !== '') console.error(`There is no proof ${name}.`);
   console.log('Usage: npm run verify -- NAME [--short] [--break WAY]\n');
-  for (const [known, { promise }] of Object.entries(PROOFS)) console.log(`  ${known.padEnd(12)}${promise}`);
+  for (const [known, { promise }] of Object.entries(PROOFS)) console.log(`  ${known.padEnd(14)}${promise}`);
   process.exit(name === '' ? 0 : 2);
 }
 const verify = await proof.load();
