@@ -8,6 +8,8 @@ export class ItemValues {
   #start = new Uint32Array(0);
   #length = new Uint8Array(0);
   #pool = new Uint32Array(1024);
+  readonly #itemCounts: number[] = [];
+  #entries = 0;
   #used = 0;
 
   /** How many different values there are. */
@@ -15,11 +17,19 @@ export class ItemValues {
     return this.#numbers.size;
   }
 
+  /** How many values all items have, each item's counted. */
+  get entries(): number {
+    return this.#entries;
+  }
+
   /** Sets anew what was set before. Throws if an item has more than 255 different values. */
   set(ordinal: number, values: readonly string[]): void {
-    const numbers = [...new Set(values)].map((value) => this.#numberOf(value));
+    const numbers = [...new Set(values)].map((value) => this.numberOf(value));
     if (numbers.length > 255)
       throw new RangeError(`item ${ordinal}: ${numbers.length} values, more than 255`);
+    for (let i = 0; i < this.lengthOf(ordinal); i++) this.#itemCounts[this.at(ordinal, i)]--;
+    for (const number of numbers) this.#itemCounts[number]++;
+    this.#entries += numbers.length - this.lengthOf(ordinal);
     if (ordinal >= this.#start.length) {
       const length = Math.max(ordinal + 1, this.#start.length * 2);
       this.#start = grown(this.#start, new Uint32Array(length));
@@ -40,6 +50,11 @@ export class ItemValues {
     return this.#pool[this.#start[ordinal] + index];
   }
 
+  /** How many items have the value of that number. */
+  itemCount(number: number): number {
+    return this.#itemCounts[number];
+  }
+
   /** By number of a value: its weight, 0 where it has none. */
   weights(weights: ReadonlyMap<string, number>): Float64Array {
     const numbers = new Float64Array(this.count);
@@ -50,11 +65,13 @@ export class ItemValues {
     return numbers;
   }
 
-  #numberOf(value: string): number {
+  /** The number of a value, which it gets now if no item has had it. */
+  numberOf(value: string): number {
     let number = this.#numbers.get(value);
     if (number === undefined) {
       number = this.#numbers.size;
       this.#numbers.set(value, number);
+      this.#itemCounts.push(0);
     }
     return number;
   }

@@ -44,7 +44,8 @@ export function coverageOf(recommended: Uint32Array): number {
   return covered / Math.max(1, recommended.length);
 }
 
-function giniOf(counts: Uint32Array): number {
+/** Gini coefficient of counts that are not negative; 0 where all are 0. */
+export function giniOf(counts: Uint32Array | Float64Array): number {
   const rising = counts.slice().sort();
   const { length } = rising;
   let weighted = 0;
@@ -53,5 +54,5 @@ function giniOf(counts: Uint32Array): number {
     weighted += (2 * i + 1 - length) * rising[i];
     sum += rising[i];
   }
-  return weighted / (length * sum);
+  return sum === 0 ? 0 : weighted / (length * sum);
 }

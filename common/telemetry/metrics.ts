@@ -1,6 +1,27 @@
 import { createServer, type Server } from 'node:http';
 import { Counter, collectDefaultMetrics, Gauge, Histogram, register } from 'prom-client';
 
+/** A gauge whose value is measured when it is asked for. */
+class MeasuredGauge {
+  #measure: (() => number) | undefined;
+
+  constructor(options: { name: string; help: string }) {
+    const measure = (): number | undefined => this.#measure?.();
+    new Gauge({
+      ...options,
+      collect() {
+        const value = measure();
+        if (value !== undefined) this.set(value);
+      },
+    });
+  }
+
+  /** What measures it from now on. */
+  measured(measure: () => number): void {
+    this.#measure = measure;
+  }
+}
+
 /** Every metric of Millrace, in Prometheus' naming: `_total` counts, seconds and bytes as base units. */
 export const metrics = {
   rpcSeconds: new Histogram({
@@ -66,6 +87,15 @@ export const metrics = {
     name: 'millrace_quality_ratio',
     help: 'Share of the usual work that load shedding leaves to a stage.',
     labelNames: ['stage'],
+  }),
+  exposedTotal: new Counter({
+    name: 'millrace_exposed_total',
+    help: 'Slots of slates by the group of the item in them; `all` for every slot.',
+    labelNames: ['group'],
+  }),
+  exposureGini: new MeasuredGauge({
+    name: 'millrace_exposure_gini_ratio',
+    help: 'Gini coefficient of the slots that items held lately, over the whole catalogue.',
   }),
   seenFilterFalsePositiveRatio: new Gauge({
     name: 'millrace_seen_filter_false_positive_ratio',

@@ -1,52 +1,68 @@
 import { z } from 'zod';
+import {
+  floorsSchema,
+  groupsSchema,
+  type PolicySettings,
+  policiesSchema,
+  policyFields,
+  policyOf,
+} from './policy-schema.ts';
 import { rulesSchema } from './rules/schema.ts';
 
-/** Rows that one request may have. */
-export const ROWS_MAX = 10_000;
-/** Length that a slate may have. */
-export const SLATE_MAX = 500;
+/** The policy that configuration's own fields make. */
+const DEFAULT_POLICY = 'default';
 
-const tunable = {
-  /** Weight of relevance against redundancy in MMR, 0 to 1; 1: the ranking's order. */
-  lambda: z.number().min(0).max(1),
-  /** Best candidates that the slate is chosen from; at least the slate's length is always looked at. */
-  depth: z.number().int().min(1).max(ROWS_MAX),
-  /**
-   * Each: at most `itemsMax` items of one value of a field (`categories` or an attribute, as `creator`) in every run of `window`
-   * positions; window 0: in the whole slate.
-   */
-  caps: z
-    .array(
-      z.strictObject({
-        field: z.string().min(1).max(100),
-        itemsMax: z.number().int().min(1).max(SLATE_MAX),
-        window: z.number().int().min(0).max(SLATE_MAX).default(0),
-      }),
-    )
-    .max(16),
-};
-
-/** What configuration may set; what it leaves open the bundle's settings decide, then the defaults. */
-export const rerankingSchema = z.strictObject({
-  lambda: tunable.lambda.optional(),
-  depth: tunable.depth.optional(),
-  caps: tunable.caps.optional(),
-  rules: rulesSchema.default([]),
-});
+/** What configuration may set. Of a policy's fields, what it leaves open the bundle's settings decide, then the defaults. */
+export const rerankingSchema = z
+  .strictObject({
+    ...z.object(policyFields).partial().shape,
+    /** The policy in force: `default`, or one of `policies`. */
+    policy: z.string().default(DEFAULT_POLICY),
+    policies: policiesSchema.default({}),
+    groups: groupsSchema.default({}),
+    floors: floorsSchema.default([]),
+    /** The share of a slate that floors may claim, of slots that are not theirs anyway; at least one slot. */
+    floorBudget: z.number().gt(0).max(1).default(0.1),
+    /** Slots after which an exposure counts half, in floors, provider fairness and metrics. */
+    exposureHalfLife: z.number().gt(0).max(1e9).default(100_000),
+    /** Age at which an item is half as fresh. */
+    freshnessHalfLifeDays: z.number().gt(0).max(1e5).default(14),
+    /** The attribute that names an item's provider, and the one with its margin. */
+    providerAttribute: z.string().min(1).default('provider'),
+    marginAttribute: z.string().min(1).default('margin'),
+    rules: rulesSchema.default([]),
+  })
+  .superRefine((config, context) => {
+    const fail = (path: (string | number)[], message: string): void =>
+      context.addIssue({ code: 'custom', path, message });
+    const names = [DEFAULT_POLICY, ...Object.keys(config.policies)];
+    if (!names.includes(config.policy)) fail(['policy'], `"${config.policy}" is none of ${names.join(', ')}`);
+    const checkGroups = (entries: readonly object[], path: string[]): void => {
+      for (const [i, entry] of entries.entries()) {
+        if (!('group' in entry) || Object.hasOwn(config.groups, entry.group as string)) continue;
+        const known = Object.keys(config.groups).join(', ') || 'none';
+        fail([...path, i, 'group'], `"${entry.group}" is no group; reranking.groups has ${known}`);
+      }
+    };
+    checkGroups(config.floors, ['floors']);
+    checkGroups(config.constraints ?? [], ['constraints']);
+    for (const [policy, { constraints }] of Object.entries(config.policies))
+      checkGroups(constraints ?? [], ['policies', policy, 'constraints']);
+    const claimed = config.floors.reduce((sum, floor) => sum + floor.share, 0);
+    if (claimed > 1) fail(['floors'], `shares sum to ${claimed}, more than 1`);
+  });
 export type RerankingConfig = z.infer<typeof rerankingSchema>;
 
-const policySchema = z.object({
-  lambda: tunable.lambda.default(0.9),
-  depth: tunable.depth.default(100),
-  caps: tunable.caps.default([]),
-});
-
-/** How a slate is chosen, apart from the rules. */
-export type Policy = z.infer<typeof policySchema>;
-
-/** The configuration over the bundle's settings over the defaults. */
-export function policyOf(config: RerankingConfig, bundleSettings: Record<string, unknown>): Policy {
-  const { rules: _, ...configured } = config;
-  const set = Object.fromEntries(Object.entries(configured).filter(([, value]) => value !== undefined));
-  return policySchema.parse({ ...bundleSettings, ...set });
+/** All policies by name, `default` among them. */
+export function policiesOf(
+  config: RerankingConfig,
+  bundleSettings: Record<string, unknown>,
+): Map<string, PolicySettings> {
+  const own = Object.fromEntries(
+    Object.keys(policyFields).map((field) => [field, config[field as keyof RerankingConfig]]),
+  );
+  const policies = new Map([[DEFAULT_POLICY, policyOf(bundleSettings, own)]]);
+  for (const [name, policy] of Object.entries(config.policies))
+    policies.set(name, policyOf(bundleSettings, own, policy));
+  return policies;
 }

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { modelPart, sourcesBy } from '../../common/bundle/learnt-sources.ts';
-import type { Part } from '../../common/bundle/manifest.ts';
+import { Part } from '../../common/bundle/manifest.ts';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { pause } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import { decodeIals } from '../../common/models/ials.ts';
+import { decodePopularity } from '../../common/models/popularity.ts';
 import type { Call } from '../../common/rpc/call.ts';
 import {
   contracts,
@@ -19,9 +20,11 @@ import {
 import type { Component, Environment } from '../../common/service.ts';
 import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
-import { policyOf, ROWS_MAX, rerankingSchema, SLATE_MAX } from './config.ts';
+import { policiesOf, rerankingSchema } from './config.ts';
+import { ExposureLedger } from './fairness/exposure-ledger.ts';
+import { ROWS_MAX, SLATE_MAX } from './limits.ts';
 import { RuledItems } from './ruled-items.ts';
-import { SlateStage } from './stage.ts';
+import { type SlateModels, SlateStage } from './stage.ts';
 
 const POLICY_POLL_MS = 500;
 
@@ -39,35 +42,36 @@ export async function createReranking(
   const config = source.section('reranking', rerankingSchema);
   const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'reranking', log });
   let items: RuledItems | undefined;
+  let ledger: ExposureLedger | undefined;
   const bundles = new BundleHost<Loaded>({
     store: new BundleStore(join(source.home, 'bundles')),
     log,
     load: async (bundle) => {
       const base = await catalogue.base(bundle);
       items ??= new RuledItems(base, config.rules, (warning) => log.warn({ warning }, 'rule without effect'));
-      const policy = policyOf(config, bundle.manifest.settings.reranking ?? {});
-      const part = vectorsOf(bundle);
-      const model = part && (await bundle.decoded(part, decodeIals));
-      const stage = new SlateStage(
-        items,
-        policy,
-        model?.itemFactors ?? new Float32Array(),
-        model?.options.dim ?? 1,
+      ledger ??= new ExposureLedger(
+        config.exposureHalfLife,
+        items.fields.values(config.providerAttribute),
+        () => base.size,
       );
-      return { stage, policyVersion: versionOf({ policy, rules: config.rules }) };
+      const models = await modelsOf(bundle);
+      const stage = new SlateStage(items, ledger, config, models);
+      const policies = [...policiesOf(config, models.settings)];
+      return { stage, policyVersion: versionOf({ ...config, policies }) };
     },
   });
   const implementation: RerankingService = {
     rerank: ({ context, candidates, limit }) =>
-      bundles.use(context.bundle, async ({ stage, policyVersion }, bundle) => {
+      bundles.use(context.bundle, ({ stage, policyVersion }, bundle) => {
         checkRows(candidates, ROWS_MAX);
         if (limit < 1 || limit > SLATE_MAX)
           throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
         const nowMs = requestTimeMs(context);
-        const slate = await stage.choose(candidates, context, nowMs, limit);
+        const { candidates: chosen, firings } = stage.choose(candidates, context, nowMs, limit);
         return {
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
-          ...slate,
+          candidates: chosen,
+          firings,
           policyVersion,
           exploration: [],
         };
@@ -113,9 +117,18 @@ async function* policyVersions(
   }
 }
 
-/** The part whose vectors tell how alike two items are; undefined where no model of the bundle has vectors: all are unlike. */
-function vectorsOf(bundle: Bundle): Part | undefined {
-  return sourcesBy('vectors')
+/** What the bundle has for choosing slates; without a model that has vectors all items are unlike. */
+async function modelsOf(bundle: Bundle): Promise<SlateModels> {
+  const part = sourcesBy('vectors')
     .map(modelPart)
-    .find((part) => bundle.has(part));
+    .find((name) => bundle.has(name));
+  const model = part && (await bundle.decoded(part, decodeIals));
+  return {
+    embeddings: model?.itemFactors ?? new Float32Array(),
+    dim: model?.options.dim ?? 1,
+    popularity: bundle.has(Part.popularity)
+      ? await bundle.decoded(Part.popularity, decodePopularity)
+      : undefined,
+    settings: bundle.manifest.settings.reranking ?? {},
+  };
 }

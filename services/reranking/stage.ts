@@ -1,71 +1,105 @@
 import { Candidates, Columns } from '../../common/columns.ts';
+import type { PopularityModel } from '../../common/models/popularity.ts';
 import type { RuleFiring } from '../../gen/millrace/reranking/v1/reranking.ts';
 import type { RequestContext } from '../../gen/millrace/type/v1/type.ts';
-import type { Policy } from './config.ts';
-import { minMax } from './objectives/normalise.ts';
+import { policiesOf, type RerankingConfig } from './config.ts';
+import { ExposureFloors } from './fairness/exposure-floors.ts';
+import type { ExposureLedger } from './fairness/exposure-ledger.ts';
+import { type ItemGroup, itemGroup } from './fairness/item-group.ts';
+import type { ObjectiveRows } from './objectives/objective.ts';
 import type { RuledItems } from './ruled-items.ts';
 import type { RuleOutcome } from './rules/rule-set.ts';
-import { type Slate, SlateAssembler } from './slate/assembler.ts';
-import { MmrSelector } from './slate/mmr.ts';
+import { type Slate, SlateAssembler, type Unmet } from './slate/assembler.ts';
 import { type Shortlist, shortlistOf } from './slate/shortlist.ts';
 import { CosineSimilarity } from './slate/similarity.ts';
-import { WindowCap } from './slate/window-cap.ts';
+import { SlatePolicy } from './slate/slate-policy.ts';
 
 export interface SlateResult {
   /** The slate with `score.reranking` and `propensity`. */
   readonly candidates: Candidates;
   readonly firings: RuleFiring[];
+  /** The constraints that could not be met. */
+  readonly unmet: readonly Unmet[];
 }
 
-/** Chooses slates by one bundle's embeddings and policy. */
+/** What one bundle gives to the choice of slates. */
+export interface SlateModels {
+  /** `dim` values for each ordinal from 0; items past its end are unlike any other. */
+  readonly embeddings: Float32Array;
+  readonly dim: number;
+  readonly popularity: PopularityModel | undefined;
+  /** What the bundle sets where configuration leaves a policy's field open. */
+  readonly settings: Record<string, unknown>;
+}
+
+/** Chooses slates by one bundle. */
 export class SlateStage {
   readonly #items: RuledItems;
-  readonly #policy: Policy;
+  readonly #ledger: ExposureLedger;
+  readonly #groups: readonly ItemGroup[];
+  readonly #policy: SlatePolicy;
+  readonly #floors: ExposureFloors;
   readonly #similarity: CosineSimilarity;
-  readonly #selector: MmrSelector;
-  readonly #caps: readonly WindowCap[];
   readonly #assembler = new SlateAssembler();
 
-  /** `embeddings`: `dim` values for each ordinal from 0; items past its end are unlike any other. */
-  constructor(items: RuledItems, policy: Policy, embeddings: Float32Array, dim: number) {
+  constructor(items: RuledItems, ledger: ExposureLedger, config: RerankingConfig, models: SlateModels) {
+    const { fields } = items;
+    const { popularity } = models;
     this.#items = items;
-    this.#policy = policy;
-    this.#similarity = new CosineSimilarity(embeddings, dim);
-    this.#selector = new MmrSelector(policy.lambda);
-    this.#caps = policy.caps.map(
-      ({ field, ...cap }) =>
-        new WindowCap(items.fields.values(field), { name: `cap ${field}`, authority: 'objective', ...cap }),
+    this.#ledger = ledger;
+    this.#similarity = new CosineSimilarity(models.embeddings, models.dim);
+    const groups = new Map(
+      Object.entries(config.groups).map(([name, group]) => [
+        name,
+        itemGroup(name, group, fields, popularity),
+      ]),
     );
+    this.#groups = [...groups.values()];
+    const floors = config.floors.map(({ group, share }) => ({
+      group: groups.get(group) as ItemGroup,
+      share,
+    }));
+    this.#floors = new ExposureFloors(floors, config.floorBudget, ledger);
+    const parts = { ...config, fields, ledger, popularity: popularity?.scores ?? new Float32Array(0) };
+    const settings = policiesOf(config, models.settings).get(config.policy);
+    this.#policy = new SlatePolicy(settings!, parts, groups);
   }
 
   /** `context.quality` below 1 shrinks the depth. */
-  async choose(
-    candidates: Candidates,
-    context: RequestContext,
-    nowMs: number,
-    limit: number,
-  ): Promise<SlateResult> {
-    const ruled = this.#rule(candidates, context, nowMs, limit);
-    const slate = this.#assemble(ruled.shortlist, limit);
-    return { candidates: slateColumns(ruled.shortlist, slate), firings: ruled.firings };
+  choose(candidates: Candidates, context: RequestContext, nowMs: number, limit: number): SlateResult {
+    const { shortlist, firings } = this.#rule(candidates, context, nowMs, limit);
+    const { slate, utilities } = this.#assemble(shortlist, candidates, nowMs, limit);
+    const chosen = slateColumns(shortlist, slate, utilities);
+    this.#ledger.record(chosen.items, this.#groups, nowMs);
+    return { candidates: chosen, firings, unmet: slate.unmet };
   }
 
-  /** What the rules leave to choose from; nothing of it is memory that another request may overwrite. */
+  /** What the rules leave to choose from. */
   #rule(candidates: Candidates, context: RequestContext, nowMs: number, limit: number) {
     const { items } = candidates;
     const scores = candidates.column(Columns.ranking);
     const outcome = this.#items.rules.apply({ items, scores }, context, nowMs, limit);
     const quality = context.quality === 0 ? 1 : context.quality;
     const depth = Math.max(limit, Math.round(this.#policy.depth * quality));
-    return { shortlist: shortlistOf(items, outcome, depth), firings: this.#firingsOf(outcome, items) };
+    const reserves = [...this.#floors.reserves(limit), ...this.#policy.reserves(limit)];
+    const shortlist = shortlistOf(items, outcome, depth, reserves, nowMs);
+    return { shortlist, firings: this.#firingsOf(outcome, items) };
   }
 
-  #assemble({ items, scores, pins }: Shortlist, limit: number): Slate {
-    const utilities = new Float64Array(items.length);
-    minMax(scores, utilities);
+  #assemble(shortlist: Shortlist, candidates: Candidates, nowMs: number, limit: number) {
+    const { items, pins } = shortlist;
+    const size = Math.min(limit, items.length);
+    const order = this.#policy.order(objectiveRows(shortlist, candidates, nowMs), size);
+    const floors = this.#floors.constraints(items, size, nowMs);
+    const constraints = [...floors, ...order.constraints];
     this.#similarity.load(items);
-    const order = { items, utilities, pins, constraints: this.#caps };
-    return this.#assembler.assemble(order, this.#selector, this.#similarity, limit);
+    const slate = this.#assembler.assemble(
+      { ...order, pins, constraints },
+      this.#policy.selector,
+      this.#similarity,
+      limit,
+    );
+    return { slate, utilities: order.utilities };
   }
 
   #firingsOf({ firingRule, firingRow }: RuleOutcome, items: Uint32Array): RuleFiring[] {
@@ -78,11 +112,24 @@ export class SlateStage {
   }
 }
 
-function slateColumns({ items, scores }: Shortlist, { rows, propensities }: Slate): Candidates {
+function objectiveRows(shortlist: Shortlist, { columns }: Candidates, nowMs: number): ObjectiveRows {
+  const { items, scores, candidateRows } = shortlist;
+  const column = (name: string): Float32Array | undefined => {
+    const values = columns.get(name);
+    return values && Float32Array.from(candidateRows, (row) => values[row]);
+  };
+  return { items, relevance: scores, column, nowMs };
+}
+
+function slateColumns(
+  { items }: Shortlist,
+  { rows, propensities }: Slate,
+  utilities: ArrayLike<number>,
+): Candidates {
   return new Candidates(
     Uint32Array.from(rows, (row) => items[row]),
     new Map([
-      [Columns.reranking, Float32Array.from(rows, (row) => scores[row])],
+      [Columns.reranking, Float32Array.from(rows, (row) => utilities[row])],
       [Columns.propensity, propensities.slice()],
     ]),
   );

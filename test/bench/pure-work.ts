@@ -11,6 +11,7 @@ import { recordOf } from '../../common/log/events.ts';
 import { LocalLog } from '../../common/log/local-log.ts';
 import { loggingSchema } from '../../common/log/log-config.ts';
 import { decodeIals } from '../../common/models/ials.ts';
+import { decodePopularity } from '../../common/models/popularity.ts';
 import { Scorer } from '../../common/onnx/scorer.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { decodeUser } from '../../common/user-state.ts';
@@ -22,7 +23,8 @@ import { filteringSchema } from '../../services/filtering/config.ts';
 import { FilterStage } from '../../services/filtering/stage.ts';
 import { EventLog } from '../../services/logging/stage.ts';
 import { RankStage } from '../../services/ranking/stage.ts';
-import { policyOf, rerankingSchema } from '../../services/reranking/config.ts';
+import { rerankingSchema } from '../../services/reranking/config.ts';
+import { ExposureLedger } from '../../services/reranking/fairness/exposure-ledger.ts';
 import { RuledItems } from '../../services/reranking/ruled-items.ts';
 import { SlateStage } from '../../services/reranking/stage.ts';
 import type { StageInputs } from './record.ts';
@@ -141,8 +143,12 @@ async function reranking(
 ): Promise<StageWork> {
   const { itemFactors, options } = await bundle.decoded('ials', decodeIals);
   const config = rerankingSchema.parse({});
-  const policy = policyOf(config, bundle.manifest.settings.reranking ?? {});
-  const stage = new SlateStage(new RuledItems(catalogue, [], () => {}), policy, itemFactors, options.dim);
+  const items = new RuledItems(catalogue, [], () => {});
+  const providers = items.fields.values(config.providerAttribute);
+  const ledger = new ExposureLedger(config.exposureHalfLife, providers, () => catalogue.size);
+  const popularity = await bundle.decoded(Part.popularity, decodePopularity);
+  const models = { embeddings: itemFactors, dim: options.dim, popularity, settings: {} };
+  const stage = new SlateStage(items, ledger, config, models);
   return (n) => {
     const { candidates, context, limit } = requests[n % requests.length];
     return stage.choose(candidates, context, context.timeMs, limit);

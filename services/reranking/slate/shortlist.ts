@@ -1,4 +1,5 @@
 import { bestFirst } from '../../../common/best-first.ts';
+import type { ItemGroup } from '../fairness/item-group.ts';
 import type { RuleOutcome } from '../rules/rule-set.ts';
 
 /** The candidates that a slate is chosen from, one a row, best first. Owned by its request. */
@@ -13,15 +14,33 @@ export interface Shortlist {
   readonly pins: Int32Array;
 }
 
-/** The best `depth` candidates by the rules' scores that are not excluded, and all pinned ones. */
+/** A group of which the shortlist is to hold its best `count`, however far down they stand. */
+export interface Reserve {
+  readonly group: ItemGroup;
+  readonly count: number;
+}
+
+/** The best `depth` candidates by the rules' scores that are not excluded, the reserves', and all pinned ones. */
 export function shortlistOf(
   items: Uint32Array,
   { scores, excluded, pins }: RuleOutcome,
   depth: number,
+  reserves: readonly Reserve[],
+  nowMs: number,
 ): Shortlist {
-  const best = firstAllowed(bestFirst(scores, items), excluded, depth);
-  const missing = pins.filter((row) => row >= 0 && !best.includes(row));
-  const rows = Uint32Array.of(...best, ...missing);
+  const allowed = allowedOf(bestFirst(scores, items), excluded);
+  const chosen = new Uint8Array(items.length);
+  for (const row of allowed.subarray(0, depth)) chosen[row] = 1;
+  for (const { group, count } of reserves) {
+    let left = count;
+    for (let at = 0; at < allowed.length && left > 0; at++) {
+      if (!group.has(items[allowed[at]], nowMs)) continue;
+      chosen[allowed[at]] = 1;
+      left--;
+    }
+  }
+  for (const row of pins) if (row >= 0) chosen[row] = 1;
+  const rows = allowed.filter((row) => chosen[row] === 1);
   return {
     items: rows.map((row) => items[row]),
     candidateRows: rows,
@@ -30,10 +49,9 @@ export function shortlistOf(
   };
 }
 
-/** The first `limit` of the rows that are not excluded. */
-function firstAllowed(rows: Uint32Array, excluded: Uint8Array, limit: number): Uint32Array {
+/** The rows that are not excluded, in place. */
+function allowedOf(rows: Uint32Array, excluded: Uint8Array): Uint32Array {
   let count = 0;
-  for (let at = 0; at < rows.length && count < limit; at++)
-    if (excluded[rows[at]] === 0) rows[count++] = rows[at];
+  for (let at = 0; at < rows.length; at++) if (excluded[rows[at]] === 0) rows[count++] = rows[at];
   return rows.subarray(0, count);
 }

@@ -1,0 +1,20 @@
+import { minMax } from './normalise.ts';
+import type { Objective } from './objective.ts';
+import { relevance } from './relevance.ts';
+
+/**
+ * The second-stage model's expected seconds, the probability of taking the item up times the seconds if so, by its place between
+ * the request's least and largest; relevance where no model predicts seconds.
+ */
+export const watchTime: Objective = {
+  write: (rows, out) => {
+    const seconds = rows.column('score.watch');
+    const probability = rows.column('score.second');
+    if (seconds === undefined || probability === undefined) {
+      relevance.write(rows, out);
+      return;
+    }
+    for (let row = 0; row < seconds.length; row++) out[row] = seconds[row] * probability[row];
+    minMax(out, seconds.length);
+  },
+};
