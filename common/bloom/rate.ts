@@ -1,4 +1,5 @@
 import type { Random } from '../random.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import type { BloomFilter } from './filter.ts';
 
 const BATCH = 1024;
@@ -27,4 +28,24 @@ export function measureBloomRate(
     for (let i = 0; i < count; i++) positives += hits[i];
   }
   return positives / probes;
+}
+
+/** A false-positive rate as it was measured so far, exported for a kind of filter. */
+export class ObservedRate {
+  readonly #gauge: ReturnType<typeof metrics.bloomFalsePositiveRatio.labels>;
+  #probes = 0;
+  #positives = 0;
+
+  /** `filter`: what the filters hold, as `seen`. */
+  constructor(filter: string) {
+    this.#gauge = metrics.bloomFalsePositiveRatio.labels({ filter });
+  }
+
+  /** Of `probes` keys that are in no filter's set, `positives` were taken for members. */
+  observe(probes: number, positives: number): void {
+    if (probes === 0) return;
+    this.#probes += probes;
+    this.#positives += positives;
+    this.#gauge.set(this.#positives / this.#probes);
+  }
 }

@@ -97,9 +97,10 @@ export const metrics = {
     name: 'millrace_exposure_gini_ratio',
     help: 'Gini coefficient of the slots that items held lately, over the whole catalogue.',
   }),
-  seenFilterFalsePositiveRatio: new Gauge({
-    name: 'millrace_seen_filter_false_positive_ratio',
-    help: 'Measured false-positive rate of the seen filters.',
+  bloomFalsePositiveRatio: new Gauge({
+    name: 'millrace_bloom_false_positive_ratio',
+    help: 'Measured false-positive rate of Bloom filters, by what they hold.',
+    labelNames: ['filter'],
   }),
 };
 

@@ -327,7 +327,7 @@ test('the false-positive rate of the seen filters is measured', async () => {
     const { endOffset: asOf } = await world.logging.append({ events }, call());
     for (const userId of users) await world.features.getUserState({ userId, parts: [], asOf }, call());
   }
-  const [{ value }] = (await metrics.seenFilterFalsePositiveRatio.get()).values;
+  const [{ value }] = (await metrics.bloomFalsePositiveRatio.get()).values;
   expect(value).toBeGreaterThan(0.01);
   expect(value).toBeLessThan(0.6);
 });

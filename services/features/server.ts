@@ -1,8 +1,7 @@
-import { z } from 'zod';
-import { bloomEngines } from '../../common/bloom/filter.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { checkAttributes, itemChanges, upsertChanges } from '../../common/catalogue/writer.ts';
 import { fieldError } from '../../common/errors.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
 import { checkId } from '../../common/ids.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -23,7 +22,7 @@ export async function createFeatures(
   { logging }: { logging: LoggingService },
 ): Promise<Component & { implementation: FeaturesService }> {
   const config = source.section('features', featuresSchema);
-  const { engine } = source.section('filtering', z.object({ engine: z.enum(bloomEngines).default('typed') }));
+  const { engine } = source.section('filtering', filteringSchema);
   const limits = userLimits(config, engine);
   const opened = await openStore(config, { home: source.home, limits, log });
   const followed = new FollowedFold({ ...opened, logging, config, log });

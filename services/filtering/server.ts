@@ -3,6 +3,9 @@ import { BundleHost } from '../../common/bundle/host.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { Candidates, Columns } from '../../common/columns.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
+import type { FilterContext } from '../../common/filters/filter.ts';
+import { ItemFilters } from '../../common/filters/item-filters.ts';
 import {
   contracts,
   type FeaturesService,
@@ -14,9 +17,10 @@ import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { FilterRequest } from '../../gen/millrace/filtering/v1/filtering.ts';
-import { filteringSchema, ROWS_MAX } from './config.ts';
-import type { FilterContext } from './filters/filter.ts';
-import { FilterStage } from './stage.ts';
+import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
+
+/** Rows that one request may have. */
+const ROWS_MAX = 10_000;
 
 /** The filtering service. `replica`: shared in one process, else one of its own. */
 export async function createFiltering(
@@ -27,13 +31,13 @@ export async function createFiltering(
   const config = source.section('filtering', filteringSchema);
   const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'filtering', log });
   const store = new BundleStore(join(source.home, 'bundles'));
-  let filters: FilterStage | undefined;
-  const bundles = new BundleHost<FilterStage>({
+  let filters: ItemFilters | undefined;
+  const bundles = new BundleHost<ItemFilters>({
     store,
     log,
     load: async (bundle) => {
       const base = await catalogue.base(bundle);
-      filters ??= new FilterStage(base, config.engine);
+      filters ??= new ItemFilters(base, config);
       return filters;
     },
   });
@@ -42,8 +46,10 @@ export async function createFiltering(
       bundles.use(request.context.bundle, (stage, bundle) => {
         const { candidates } = request;
         checkRows(candidates, ROWS_MAX);
-        const status = stageStatus('filtering', { bundle, catalogueEpoch: catalogue.epoch });
-        return { status, ...split(candidates.items, stage.filter(candidates.items, contextOf(request))) };
+        const { removed, undecided } = stage.filter(candidates.items, contextOf(request));
+        const degraded = undecided.length === 0 ? [] : [DegradedReason.DEGRADED_REASON_FILTER_UNDECIDED];
+        const status = stageStatus('filtering', { bundle, catalogueEpoch: catalogue.epoch, degraded });
+        return { status, ...split(candidates.items, removed) };
       }),
   };
   const traits = { stage: 'filtering', needsUserState: true, rowsMax: ROWS_MAX };
@@ -67,14 +73,11 @@ function contextOf({
   context: FilterRequest['context'] & object;
   excluded: Candidates;
 }): FilterContext {
-  const user = decodeUser(context.userState);
   return {
     nowMs: requestTimeMs(context),
     region: context.region,
     excluded: excluded.items,
-    hidden: user.hidden,
-    seen: user.seen,
-    seenOlder: user.seenFilter,
+    user: decodeUser(context.userState),
   };
 }
 

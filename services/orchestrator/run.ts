@@ -1,6 +1,7 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import type { Candidates } from '../../common/columns.ts';
 import { asMillraceError, Code, MillraceError } from '../../common/errors.ts';
+import type { ItemFilters } from '../../common/filters/item-filters.ts';
 import type { Call } from '../../common/rpc/call.ts';
 import type {
   CandidatesService,
@@ -21,7 +22,6 @@ import {
 } from '../../gen/millrace/type/v1/type.ts';
 import { Budget, type Quality } from './budget.ts';
 import type { OrchestratorConfig, StageName } from './config.ts';
-import { Guard } from './guard.ts';
 import type { RecentUsers } from './recent-users.ts';
 
 /** The stages that the orchestrator calls. */
@@ -68,6 +68,8 @@ export interface World {
   readonly catalogue: Catalogue;
   readonly recentUsers: RecentUsers;
   readonly quality: Readonly<Record<StageName, Quality>>;
+  /** The rules of the filtering stage, held here for every list that leaves. */
+  readonly filters: ItemFilters;
   /** The bundle's vetted popular items. */
   readonly fallback: Uint32Array;
 }
@@ -133,18 +135,23 @@ export class CascadeRun {
       : candidates;
   }
 
-  /** A last look with the user's state as far as it is known. */
-  guardFor(user: User): Guard {
-    const { catalogue, recentUsers } = this.world;
-    const { userId, excluded, context } = this.query;
-    const acted = recentUsers.actedSince(userId, user.offset);
-    return new Guard({
-      catalogue,
-      user,
-      excluded: new Set([...excluded, ...acted]),
-      timeMs: context.timeMs,
+  /** Why each item must not be shown, whatever the stages say: a RemovalReason, 0 where it may be. Notes what is undecided. */
+  lastLook(stage: string, user: User, items: Uint32Array): Uint8Array {
+    const { context } = this.query;
+    const { removed, undecided } = this.world.filters.filter(items, {
+      nowMs: context.timeMs,
       region: context.region,
+      excluded: this.excluded(user),
+      user,
     });
+    if (undecided.length > 0) this.degrade(stage, DegradedReason.DEGRADED_REASON_FILTER_UNDECIDED);
+    return removed;
+  }
+
+  /** What the request excludes and what the user did that the state does not know yet, each once. */
+  excluded({ offset }: User): Uint32Array {
+    const { userId, excluded } = this.query;
+    return new Uint32Array(new Set([...excluded, ...this.world.recentUsers.actedSince(userId, offset)]));
   }
 
   /**

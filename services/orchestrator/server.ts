@@ -6,6 +6,8 @@ import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { systemClock } from '../../common/clock.ts';
 import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
+import { type FilteringConfig, filteringSchema } from '../../common/filters/config.ts';
+import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { checkId } from '../../common/ids.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
@@ -55,6 +57,7 @@ export async function createOrchestrator(
   const { futureHoursMax } = source.section('events', eventsSchema);
   const implementation = new FrontDoor({
     config,
+    filtering: source.section('filtering', filteringSchema),
     peers,
     catalogue,
     routes,
@@ -87,6 +90,7 @@ async function tokenKey(configured: string | undefined, folder: string): Promise
 
 interface Parts {
   readonly config: OrchestratorConfig;
+  readonly filtering: FilteringConfig;
   readonly peers: Peers;
   readonly catalogue: CatalogueReplica;
   readonly routes: Routes;
@@ -109,6 +113,7 @@ class FrontDoor implements OrchestratorService {
   readonly #parts: Parts;
   readonly #recentUsers: RecentUsers;
   readonly #quality: World['quality'];
+  #filters: ItemFilters | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -194,8 +199,7 @@ class FrontDoor implements OrchestratorService {
 
   /** Runs requests that nobody sees, so that the first real one does not pay for compilation and cold caches. */
   async warmUp(bundle: string): Promise<void> {
-    const { config, peers, catalogue: replica, routes } = this.#parts;
-    const { catalogue } = replica;
+    const { config, peers, routes } = this.#parts;
     const untilMs = performance.now() + WARM_UP_MS_MAX;
     for (let i = 0; i < WARM_UP_REQUESTS && performance.now() < untilMs; i++) {
       await routes.host.use(bundle, ({ items: fallback }) => {
@@ -209,16 +213,16 @@ class FrontDoor implements OrchestratorService {
           excluded: seeds,
           recordsFeatures: false,
         };
-        const world: World = {
-          config,
-          catalogue,
-          recentUsers: this.#recentUsers,
-          quality: newQuality(config),
-          fallback,
-        };
-        return cascade(query, world, peers, rootCall());
+        return cascade(query, this.#world(newQuality(config), fallback), peers, rootCall());
       });
     }
+  }
+
+  #world(quality: World['quality'], fallback: Uint32Array): World {
+    const { config, catalogue: replica } = this.#parts;
+    const { catalogue } = replica;
+    this.#filters ??= new ItemFilters(catalogue, this.#parts.filtering);
+    return { config, catalogue, recentUsers: this.#recentUsers, quality, filters: this.#filters, fallback };
   }
 
   #answer(
@@ -242,14 +246,7 @@ class FrontDoor implements OrchestratorService {
     const { config, peers, catalogue: replica, routes, recorder } = this.#parts;
     const { catalogue } = replica;
     return routes.host.use(query.context.bundle, async ({ items: fallback }) => {
-      const world: World = {
-        config,
-        catalogue,
-        recentUsers: this.#recentUsers,
-        quality: this.#quality,
-        fallback,
-      };
-      const slate = await cascade(query, world, peers, call);
+      const slate = await cascade(query, this.#world(this.#quality, fallback), peers, call);
       if (logged) recorder.record(decisionEvent(query, slate, catalogue, config.recordSample));
       return { slate, response: this.#respond(query, slate, substituted) };
     });

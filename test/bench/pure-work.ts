@@ -7,6 +7,8 @@ import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
 import { schemaOfBundle } from '../../common/features/schema.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
+import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { recordOf } from '../../common/log/events.ts';
 import { LocalLog } from '../../common/log/local-log.ts';
 import { loggingSchema } from '../../common/log/log-config.ts';
@@ -19,8 +21,6 @@ import type { Event } from '../../gen/millrace/logging/v1/logging.ts';
 import { candidatesSchema } from '../../services/candidates/config.ts';
 import { openSources } from '../../services/candidates/sources/table.ts';
 import { RetrieveStage } from '../../services/candidates/stage.ts';
-import { filteringSchema } from '../../services/filtering/config.ts';
-import { FilterStage } from '../../services/filtering/stage.ts';
 import { EventLog } from '../../services/logging/stage.ts';
 import { RankStage } from '../../services/ranking/stage.ts';
 import { rerankingSchema } from '../../services/reranking/config.ts';
@@ -101,14 +101,11 @@ async function retrieval(
 }
 
 function filtering(catalogue: Catalogue, requests: StageInputs['filtering']): StageWork {
-  const stage = new FilterStage(catalogue, filteringSchema.parse({}).engine);
+  const stage = new ItemFilters(catalogue, filteringSchema.parse({}));
   const inputs = requests.map(({ context, candidates, excluded }) => {
-    const { hidden, seen, seenFilter: seenOlder } = decodeUser(context.userState);
     const { timeMs: nowMs, region } = context;
-    return {
-      items: candidates.items,
-      context: { nowMs, region, excluded: excluded.items, hidden, seen, seenOlder },
-    };
+    const user = decodeUser(context.userState);
+    return { items: candidates.items, context: { nowMs, region, excluded: excluded.items, user } };
   });
   return (n) => {
     const { items, context } = inputs[n % inputs.length];

@@ -1,6 +1,8 @@
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Bundle } from '../../common/bundle/store.ts';
 import { u32Of } from '../../common/columns.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
+import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import type { ContractMethod, Framed } from '../../common/rpc/contract.ts';
 import { contracts } from '../../common/rpc/services.ts';
@@ -44,6 +46,7 @@ export async function record(
   const config = orchestratorSchema.parse({});
   const { catalogue } = all.replica;
   const recentUsers = new RecentUsers(config);
+  const filters = new ItemFilters(catalogue, filteringSchema.parse({}));
   for (const userId of users) {
     const quality = {
       features: new Quality(1),
@@ -60,7 +63,7 @@ export async function record(
       excluded: new Uint32Array(0),
       recordsFeatures: config.recordFeatures === 1,
     };
-    const world = { config, catalogue, recentUsers, quality, fallback };
+    const world = { config, catalogue, recentUsers, quality, filters, fallback };
     const slate = await cascade(query, world, peers, rootCall());
     const event = decisionEvent(query, slate, catalogue, config.recordSample);
     inputs.logging.push(event);

@@ -3,13 +3,13 @@ import { Part } from '../../../common/bundle/manifest.ts';
 import { BundleStore } from '../../../common/bundle/store.ts';
 import { ItemCounters } from '../../../common/features/item-counters.ts';
 import { schemaOfBundle } from '../../../common/features/schema.ts';
+import { filteringSchema } from '../../../common/filters/config.ts';
 import { Random } from '../../../common/random.ts';
 import type { Environment } from '../../../common/service.ts';
 import { anonymousUser, type User } from '../../../common/user-state.ts';
 import type { UserLimits } from '../../../common/users/user-record.ts';
 import { candidatesSchema, settingsOf } from '../../candidates/config.ts';
 import { featuresSchema, userLimits } from '../../features/config.ts';
-import { filteringSchema } from '../../filtering/config.ts';
 import type { LogData } from '../../training/dataset/from-log.ts';
 import {
   backgroundOf,

@@ -4,6 +4,8 @@ import { BundleStore } from '../../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../../common/catalogue/replica.ts';
 import { Candidates, Columns, u32Of } from '../../../common/columns.ts';
 import { MillraceError } from '../../../common/errors.ts';
+import { filteringSchema } from '../../../common/filters/config.ts';
+import { ItemFilters } from '../../../common/filters/item-filters.ts';
 import type { Random } from '../../../common/random.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import { inMemory } from '../../../common/rpc/memory.ts';
@@ -105,6 +107,7 @@ function worldOf({ config: source }: Environment, replica: CatalogueReplica, fal
       ranking: quality(),
       reranking: quality(),
     },
+    filters: new ItemFilters(replica.catalogue, source.section('filtering', filteringSchema)),
     fallback,
   };
 }

@@ -1,6 +1,5 @@
-import { measureBloomRate } from '../../../common/bloom/rate.ts';
+import { measureBloomRate, ObservedRate } from '../../../common/bloom/rate.ts';
 import { Random } from '../../../common/random.ts';
-import { metrics } from '../../../common/telemetry/metrics.ts';
 import type { User } from '../../../common/user-state.ts';
 import type { UserRecord } from '../../../common/users/user-record.ts';
 
@@ -10,8 +9,7 @@ const PROBE_SHARE = 0.01;
 /** Measures the false-positive rate of the filters of older seen items on a share of the states made. */
 export class SeenFilterProbe {
   readonly #random = new Random(1);
-  #probes = 0;
-  #hits = 0;
+  readonly #rate = new ObservedRate('seen');
 
   /** Asks the filter for random items that the user has not seen; of no use where there are hardly any. */
   maybe({ seenFilter }: User, record: UserRecord | undefined, catalogueSize: number): void {
@@ -24,8 +22,6 @@ export class SeenFilterProbe {
       PROBES,
       this.#random,
     );
-    this.#probes += PROBES;
-    this.#hits += rate * PROBES;
-    metrics.seenFilterFalsePositiveRatio.set(this.#hits / this.#probes);
+    this.#rate.observe(PROBES, rate * PROBES);
   }
 }

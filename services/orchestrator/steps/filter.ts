@@ -1,5 +1,4 @@
 import { Candidates, Columns } from '../../../common/columns.ts';
-import { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering.ts';
 import type { CascadeRun } from '../run.ts';
 import type { Hydrated } from './hydrate.ts';
 
@@ -9,15 +8,12 @@ export async function filter(
   { user, state }: Hydrated,
   candidates: Candidates,
 ): Promise<Candidates> {
-  const { query, world } = run;
-  const acted = world.recentUsers.actedSince(query.userId, user.offset);
-  const excluded = new Candidates(new Uint32Array(new Set([...query.excluded, ...acted])));
   const response = await run.attempt('filtering', (call) =>
     run.peers.filtering.filter(
       {
         context: run.contextFor('filtering', state),
         candidates: run.candidatesFor('filtering', new Candidates(candidates.items)),
-        excluded,
+        excluded: new Candidates(run.excluded(user)),
       },
       call,
     ),
@@ -37,12 +33,11 @@ function rowsOf(kept: Candidates, all: Candidates): Uint32Array {
 }
 
 function guarded(run: CascadeRun, user: Hydrated['user'], candidates: Candidates): Candidates {
-  const guard = run.guardFor(user);
+  const removed = run.lastLook('filtering', user, candidates.items);
   const rows: number[] = [];
   for (let row = 0; row < candidates.count; row++) {
-    const reason = guard.admit(candidates.items[row]);
-    if (reason === RemovalReason.REMOVAL_REASON_UNSPECIFIED) rows.push(row);
-    else run.removed.set(candidates.items[row], reason);
+    if (removed[row] === 0) rows.push(row);
+    else run.removed.set(candidates.items[row], removed[row]);
   }
   return candidates.take(rows);
 }

@@ -1,7 +1,6 @@
 import { Candidates, Columns } from '../../../common/columns.ts';
 import { stageStatus } from '../../../common/stage.ts';
 import { metrics } from '../../../common/telemetry/metrics.ts';
-import { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering.ts';
 import { DegradedReason } from '../../../gen/millrace/type/v1/type.ts';
 import type { CascadeRun, Slate } from '../run.ts';
 import type { Hydrated } from './hydrate.ts';
@@ -18,35 +17,18 @@ export function guard(
   slate: Candidates,
 ): Slate {
   const { query, world } = run;
-  const look = run.guardFor(user);
   const startedAt = performance.now();
-  const admitted: number[] = [];
-  const admit = (items: Uint32Array, count: boolean): void => {
-    for (const item of items) {
-      if (admitted.length === query.limit) return;
-      const reason = look.admit(item);
-      if (reason === RemovalReason.REMOVAL_REASON_UNSPECIFIED) admitted.push(item);
-      else if (count) metrics.guardRemovedTotal.inc({ reason });
-    }
-  };
-  admit(slate.items, true);
-  const excludedByRule = new Set(
-    run.firings.filter(({ effect }) => effect === 'exclude').map(({ item }) => item),
+  run.stages.push(
+    stageStatus('guard', { bundle: query.context.bundle, catalogueEpoch: world.catalogue.epoch }),
   );
-  if (admitted.length < query.limit)
-    admit(
-      ranked.items.filter((item) => !excludedByRule.has(item)),
-      false,
-    );
-  if (admitted.length < query.limit)
-    admit(
-      world.fallback.filter((item) => !excludedByRule.has(item)),
-      false,
-    );
-  run.stages.push({
-    ...stageStatus('guard', { bundle: query.context.bundle, catalogueEpoch: world.catalogue.epoch }),
-    durationUs: Math.round((performance.now() - startedAt) * 1000),
-  });
+  const removed = run.lastLook('guard', user, slate.items);
+  for (const reason of removed) if (reason !== 0) metrics.guardRemovedTotal.inc({ reason });
+  let admitted = kept(slate.items, removed, query.limit);
+  if (admitted.length < query.limit) {
+    const items = withSubstitutes(run, [slate.items, ranked.items, world.fallback]);
+    admitted = kept(items, run.lastLook('guard', user, items), query.limit);
+  }
+  run.stages[run.stages.length - 1].durationUs = Math.round((performance.now() - startedAt) * 1000);
   if (admitted.length < query.limit) run.degrade('guard', DegradedReason.DEGRADED_REASON_UNDERFILLED);
   return {
     items: gather(admitted, ranked, slate),
@@ -62,6 +44,21 @@ export function guard(
     stages: run.stages,
     degraded: [...new Set(run.stages.flatMap((status) => status.degraded))],
   };
+}
+
+/** The first `limit` items that are not removed. */
+function kept(items: Uint32Array, removed: Uint8Array, limit: number): number[] {
+  const rows: number[] = [];
+  for (let row = 0; row < items.length && rows.length < limit; row++)
+    if (removed[row] === 0) rows.push(items[row]);
+  return rows;
+}
+
+/** The slate, then what may stand in for what is missing, without the items that a rule excluded. */
+function withSubstitutes({ firings }: CascadeRun, [slate, ...others]: Uint32Array[]): Uint32Array {
+  const excluded = new Set(firings.filter(({ effect }) => effect === 'exclude').map(({ item }) => item));
+  const substitutes = others.map((items) => items.filter((item) => !excluded.has(item)));
+  return Uint32Array.from([slate, ...substitutes].flatMap((items) => [...items]));
 }
 
 /** The items with every column that they have anywhere; 0 where an item was not scored, and propensity 1 where none was drawn. */

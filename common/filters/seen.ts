@@ -1,7 +1,7 @@
-import type { OrdinalSet } from '../../../common/ordinal-set.ts';
-import { RemovalReason } from '../../../gen/millrace/filtering/v1/filtering.ts';
+import type { OrdinalSet } from '../ordinal-set.ts';
 import type { Filter } from './filter.ts';
 import { listedFilter } from './listed.ts';
+import { FILTER_TABLE } from './table.ts';
 
 /**
  * Removes what the user has seen: exactly for the recent part, by a Bloom filter for the older one. A positive of the Bloom
@@ -9,16 +9,17 @@ import { listedFilter } from './listed.ts';
  * reports where the exact history is.
  */
 export function seenFilter(scratch: OrdinalSet): Filter {
-  const reason = RemovalReason.REMOVAL_REASON_SEEN;
-  const recent = listedFilter({ name: 'seen', reason }, (context) => context.seen, scratch);
+  const { reason } = FILTER_TABLE.seen;
+  const recent = listedFilter('seen', ({ user }) => user.seen, scratch);
   let hits = new Uint8Array(0);
   return {
     ...recent,
     apply(items, removed, context) {
       recent.apply(items, removed, context);
-      if (context.seenOlder === undefined) return;
+      const older = context.user.seenFilter;
+      if (older === undefined) return;
       if (hits.length < items.length) hits = new Uint8Array(items.length);
-      context.seenOlder.hasAll(items, hits);
+      older.hasAll(items, hits);
       for (let row = 0; row < items.length; row++) {
         if (removed[row] === 0 && hits[row] === 1) removed[row] = reason;
       }

@@ -1,0 +1,61 @@
+import { expect, it } from 'vitest';
+import { Random } from '../random.ts';
+import { bloomEngines } from './filter.ts';
+import { GrowingBloom } from './growing.ts';
+
+it.each(bloomEngines)(
+  'a growing filter of engine %s never misses a key, rebuilds going on or not',
+  async (engine) => {
+    const random = new Random(11);
+    const members = new Set<number>();
+    const filter = new GrowingBloom({
+      engine,
+      rate: 0.01,
+      seed: 5,
+      members: () => Uint32Array.from(members),
+    });
+    const out = new Uint8Array(1);
+    const holds = (key: number): boolean => {
+      filter.hasAll(Uint32Array.of(key), out);
+      return out[0] === 1;
+    };
+    let whileRebuilding = 0;
+    const count = engine === 'typed' ? 30_000 : 3_000;
+    for (let n = 0; n < count; n++) {
+      const key = random.uint32();
+      members.add(key);
+      filter.add(key);
+      expect(holds(key)).toBe(true);
+      if (filter.isRebuilding) whileRebuilding++;
+      if (n % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
+    }
+    await filter.untilWhole();
+    expect([...members].filter((key) => !holds(key))).toEqual([]);
+    expect(whileRebuilding).toBeGreaterThan(0);
+    expect(filter.rebuilds).toBeGreaterThan(0);
+  },
+);
+
+it('a growing filter lets go of keys that left the set, and then errs no more than planned', async () => {
+  const random = new Random(12);
+  let members = new Set<number>();
+  const filter = new GrowingBloom({
+    engine: 'typed',
+    rate: 0.01,
+    seed: 5,
+    members: () => Uint32Array.from(members),
+  });
+  for (let round = 0; round < 6; round++) {
+    members = new Set();
+    for (let n = 0; n < 1_000; n++) {
+      const key = random.uint32();
+      members.add(key);
+      filter.add(key);
+    }
+    await filter.untilWhole();
+  }
+  const probes = Uint32Array.from({ length: 50_000 }, () => random.uint32());
+  const out = new Uint8Array(probes.length);
+  filter.hasAll(probes, out);
+  expect(out.reduce((sum, hit) => sum + hit, 0) / probes.length).toBeLessThan(0.02);
+});
