@@ -69,7 +69,7 @@ export const contracts = {
   candidates: contract(CandidatesServiceService, {
     retrieve: {
       context: true,
-      request: ['seeds'],
+      request: ['seeds', 'excluded'],
       response: ['candidates'],
       check: (request, { candidates }) => {
         if (candidates.count > request.limit)

@@ -6,6 +6,8 @@ import { bm25Defaults } from '../../common/text/bm25-variants.ts';
 export const LIMIT_MAX = 10_000;
 /** Seeds that one request may name. */
 export const SEEDS_MAX = 1_000;
+/** Items that one request may not want. */
+export const EXCLUDED_MAX = 50_000;
 /** Distinct positives from which on the personal sources get their whole quota. */
 export const WARM_POSITIVES = 10;
 /** Share of the time left that a source which answers later may take; the rest is for merging. */

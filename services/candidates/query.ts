@@ -3,6 +3,16 @@ import { OrdinalSet } from '../../common/ordinal-set.ts';
 import { isPositive, type User } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 
+/** Of a request what concerns all sources. */
+interface Asked {
+  readonly user: User;
+  /** Ordinals that stand for the history; those beyond the catalogue are dropped. Undefined: there are none. */
+  readonly seeds: Uint32Array | undefined;
+  /** Ordinals not to answer. Undefined: none. */
+  readonly excluded?: Uint32Array;
+  readonly timeMs: number;
+}
+
 /** What the sources are asked. One instance serves one request at a time. */
 export class Query {
   readonly #catalogue: Catalogue;
@@ -18,14 +28,14 @@ export class Query {
     this.#catalogue = catalogue;
   }
 
-  /** `seeds`: ordinals that stand for the history; those beyond the catalogue are dropped. Undefined: there are none. */
-  set(user: User, seeds: Uint32Array | undefined, timeMs: number): void {
+  set({ user, seeds, excluded, timeMs }: Asked): void {
     this.#user = user;
     this.#timeMs = timeMs;
     this.#seeded = seeds !== undefined;
     this.#skipped.clear();
     this.#skipped.addAll(user.seen);
     this.#skipped.addAll(user.hidden);
+    if (excluded !== undefined) this.#skipped.addAll(excluded);
     if (seeds === undefined) this.#takeHistory(user);
     else {
       this.#items = seeds.filter((ordinal) => ordinal < this.#catalogue.size);
@@ -71,7 +81,7 @@ export class Query {
     return this.#skipped.size + (this.#user?.seenFilter?.added ?? 0) + deleted;
   }
 
-  /** True for items that retrieval is not to answer: seen, hidden or deleted ones, and the seeds. */
+  /** True for items that retrieval is not to answer: seen, hidden, excluded or deleted ones, and the seeds. */
   skips(ordinal: number): boolean {
     return (
       this.#skipped.has(ordinal) ||

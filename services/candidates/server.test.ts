@@ -84,6 +84,7 @@ class Running implements AsyncDisposable {
       limit: 40,
       seeds: Candidates.empty,
       sources: [],
+      excluded: Candidates.empty,
       ...fields,
     };
   }

@@ -18,7 +18,7 @@ import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { RetrieveRequest } from '../../gen/millrace/candidates/v1/candidates.ts';
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
-import { candidatesSchema, LIMIT_MAX, SEEDS_MAX } from './config.ts';
+import { candidatesSchema, EXCLUDED_MAX, LIMIT_MAX, SEEDS_MAX } from './config.ts';
 import { openSources } from './sources/table.ts';
 import { type Retrieval, RetrieveStage } from './stage.ts';
 
@@ -71,13 +71,16 @@ export async function createCandidates(
   });
 }
 
-function checked({ context, limit, seeds, sources }: Framed<RetrieveRequest>): Retrieval {
+function checked({ context, limit, seeds, sources, excluded }: Framed<RetrieveRequest>): Retrieval {
   if (limit < 1 || limit > LIMIT_MAX)
     throw fieldError('limit', `${limit} is not in [1, ${LIMIT_MAX}]`, 'LIMIT_OUT_OF_RANGE');
   if (seeds.count > SEEDS_MAX) throw fieldError('seeds.count', `${seeds.count} items; at most ${SEEDS_MAX}`);
+  if (excluded.count > EXCLUDED_MAX)
+    throw fieldError('excluded.count', `${excluded.count} items; at most ${EXCLUDED_MAX}`);
   return {
     user: decodeUser(context.userState),
     seeds: seeds.count === 0 ? undefined : seeds.items,
+    excluded: excluded.items,
     timeMs: requestTimeMs(context),
     limit,
     names: sources,

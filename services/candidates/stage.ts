@@ -17,6 +17,8 @@ export interface Retrieval {
   readonly user: User;
   /** Ordinals that stand for the history. Undefined: the history is the query. */
   readonly seeds: Uint32Array | undefined;
+  /** Ordinals not to answer. Undefined: none. */
+  readonly excluded?: Uint32Array;
   readonly timeMs: number;
   readonly limit: number;
   /** Sources to ask; empty: all. */
@@ -57,12 +59,12 @@ export class RetrieveStage {
 
   /** A source that fails is left out and named; if all do, the first one's error is thrown. SOURCE_UNKNOWN names a source that is not here. */
   async retrieve(request: Retrieval, call: Call): Promise<Retrieved> {
-    const { user, seeds, timeMs, limit, names, quality } = request;
+    const { user, seeds, limit, names, quality } = request;
     this.#checkNames(names);
     const context = { positives: user.positives, seeded: seeds !== undefined, names, quality };
     const orders = plan(this.#sources, context);
     const scratch = this.#takeScratch();
-    scratch.query.set(user, seeds, timeMs);
+    scratch.query.set(request);
     const outcomes = await Promise.all(orders.map((order, i) => this.#ask(order, scratch, i, call)));
     const failures = outcomes.flatMap(({ error }) => error ?? []);
     if (failures.length > 0 && failures.length === orders.length) throw allFailed(failures);

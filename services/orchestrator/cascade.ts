@@ -4,6 +4,7 @@ import { filter } from './steps/filter.ts';
 import { guard } from './steps/guard.ts';
 import { hydrate } from './steps/hydrate.ts';
 import { rank } from './steps/rank.ts';
+import { refill } from './steps/refill.ts';
 import { rerank } from './steps/rerank.ts';
 import { retrieve } from './steps/retrieve.ts';
 
@@ -14,8 +15,11 @@ import { retrieve } from './steps/retrieve.ts';
 export async function cascade(query: Query, world: World, peers: Peers, call: Call): Promise<Slate> {
   const run = new CascadeRun(query, world, peers, call);
   const user = await hydrate(run);
-  const retrieved = await retrieve(run, user);
-  const kept = await filter(run, user, retrieved);
+  const first = await retrieve(run, user);
+  const { retrieved, kept } = await refill(run, user, {
+    retrieved: first,
+    kept: await filter(run, user, first),
+  });
   const ranked = await rank(run, user, kept);
   const slate = await rerank(run, ranked);
   return guard(run, user, retrieved, ranked, slate);

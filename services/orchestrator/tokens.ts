@@ -50,9 +50,10 @@ export class Tokens {
     };
   }
 
-  /** A page token for the ordinals shown so far in this lineage. */
+  /** A page token for the ordinals shown so far in this lineage; empty, so that pages end, where they are too many to keep. */
   page(userId: string, lineage: string, shown: Uint32Array): string {
-    const body = bytesOf(shown.subarray(Math.max(0, shown.length - PAGE_ITEMS_MAX)));
+    if (shown.length > PAGE_ITEMS_MAX) return '';
+    const body = bytesOf(shown);
     return Buffer.concat([this.#mac('page', body, userId, lineage), body]).toString('base64url');
   }
 

@@ -109,7 +109,7 @@ test.each(['cosine', 'ip'] as const)(
       seen: Uint32Array.from(history),
     };
     const ask = async (of: User, quota: number): Promise<{ item: number; score: number }[]> => {
-      query.set(of, undefined, 0);
+      query.set({ user: of, seeds: undefined, timeMs: 0 });
       const out = new Hits();
       out.reset(quota);
       await open.source.retrieve(query, quota, out);

@@ -65,7 +65,7 @@ async function opened(name: keyof typeof SOURCES, settings: object = {}) {
   const change = (ordinal: number, upsert?: Item) =>
     catalogue.apply({ epoch: catalogue.epoch + 1, ordinal, ...(upsert ? { upsert } : { delete: {} }) });
   const ask = async (user: User, quota: number, seeds?: number[]) => {
-    query.set(user, seeds && Uint32Array.from(seeds), world.nowMs);
+    query.set({ user: user, seeds: seeds && Uint32Array.from(seeds), timeMs: world.nowMs });
     const out = new Hits();
     out.reset(quota);
     await source.retrieve(query, quota, out);
@@ -191,7 +191,7 @@ test('bm25: a bundle opened late takes up what changed before', async () => {
   const config = candidatesSchema.parse({});
   const late = (await SOURCES.bm25.open({ bundle, catalogue, counters: new Counters(), config })) as Source;
   const query = new Query(catalogue);
-  query.set(anonymousUser, Uint32Array.of(100), 0);
+  query.set({ user: anonymousUser, seeds: Uint32Array.of(100), timeMs: 0 });
   const out = new Hits();
   out.reset(100);
   await late.retrieve(query, 100, out);

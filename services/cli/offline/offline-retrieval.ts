@@ -19,7 +19,7 @@ export async function openRetrieval(
     retrieve: async (user, timeMs, limit, source) => {
       const context = RequestContext.fromPartial({ bundle, timeMs, userState: encodeUser(user) });
       const sources = source === undefined ? [] : [source];
-      const request = { context, limit, seeds: Candidates.empty, sources };
+      const request = { context, limit, seeds: Candidates.empty, excluded: Candidates.empty, sources };
       const { candidates } = await implementation.retrieve(request, rootCall());
       return candidates;
     },

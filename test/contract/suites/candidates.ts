@@ -21,6 +21,7 @@ export function candidatesRequests(world: World): Request[] {
       limit,
       seeds,
       sources: [],
+      excluded: Candidates.empty,
     })),
   );
 }
@@ -34,9 +35,10 @@ export function candidatesSuite(target: Target<CandidatesService>): void {
       limit = 100,
       seeds = Candidates.empty,
       sources = [],
+      excluded = Candidates.empty,
     }: Partial<Omit<Request, 'context'>> & { context?: Partial<RequestContext> },
     asked: Call = call(),
-  ) => client.retrieve({ context: world.context(0, context), limit, seeds, sources }, asked);
+  ) => client.retrieve({ context: world.context(0, context), limit, seeds, sources, excluded }, asked);
 
   describe(target.name, () => {
     test.each([1, 100, 10_000])(
@@ -96,6 +98,14 @@ export function candidatesSuite(target: Target<CandidatesService>): void {
       await expectRefusal(target, unknown, Code.INVALID_ARGUMENT, 'SOURCE_UNKNOWN');
     });
 
+    test('items that the caller does not want are passed over, and deeper ones take their places', async (context) => {
+      if (foreign) return context.skip('a stage may pass over the field');
+      const { candidates: first } = await answer({ limit: 20 });
+      const { candidates: next } = await answer({ limit: 20, excluded: new Candidates(first.items) });
+      expect(next.count).toBe(20);
+      expect([...next.items].filter((item) => first.items.includes(item))).toEqual([]);
+    });
+
     test('nobody gets candidates too', async () => {
       const { candidates } = await answer({ context: { userState: Buffer.alloc(0) } });
       expect(candidates.count).toBeGreaterThan(0);
@@ -125,7 +135,9 @@ export function candidatesSuite(target: Target<CandidatesService>): void {
     columnsSuite(target, probe, {
       candidates: world.candidates(5),
       encode: (seeds) =>
-        RetrieveRequest.encode({ context: world.context(0), limit: 10, seeds, sources: [] }).finish(),
+        RetrieveRequest.encode(
+          RetrieveRequest.fromPartial({ context: world.context(0), limit: 10, seeds }),
+        ).finish(),
     });
     boundarySuite(target, probe);
   });
