@@ -15,6 +15,8 @@ export interface StageTraits {
   readonly givesColumns?: () => readonly string[];
   readonly needsUserState?: boolean;
   readonly rowsMax?: number;
+  /** What is wrong while it serves on. */
+  readonly faults?: () => readonly string[];
 }
 
 /** StageService over a stage's bundles. `catalogueEpoch` answers the epoch that the stage has folded. */
@@ -33,6 +35,7 @@ export function stageService<T>(
     needsItemIds: false,
     bundlePolicy: BundlePolicy.BUNDLE_POLICY_PINNED,
     rowsMax: traits.rowsMax ?? 10_000,
+    faults: [...(traits.faults?.() ?? [])],
   });
   return {
     describe: async () => description(),

@@ -22,7 +22,7 @@ test("the README's configuration is accepted", async () => {
     expect(config.section('addresses', addressesSchema).ranking).toBe('ranker.internal:9000');
     expect(config.section('candidates', candidatesSchema).sources.bm25.quota).toBe(200);
     expect(config.section('train', trainSchema).candidates).toEqual(['ials', 'item_to_item', 'ease']);
-    expect(config.section('reranking', rerankingSchema).rules).toHaveLength(1);
+    expect(config.section('reranking', rerankingSchema).rulesFile).toBe('rules.yaml');
     expect(config.section('orchestrator', orchestratorSchema).experiment?.variants[0]?.bundle).toBe(
       'challenger',
     );

@@ -102,6 +102,10 @@ export const metrics = {
     help: 'Measured false-positive rate of Bloom filters, by what they hold.',
     labelNames: ['filter'],
   }),
+  rulesRefused: new Gauge({
+    name: 'millrace_rules_refused',
+    help: '1 while the rule file is refused and older rules serve on.',
+  }),
 };
 
 /** Serves the process's metrics in Prometheus' text format under `/metrics`. Port 0 takes a free one. */

@@ -88,6 +88,8 @@ export interface Slate {
   readonly removed: ReadonlyMap<number, number>;
   readonly user: User;
   readonly firings: readonly { rule: string; item: number; effect: string }[];
+  /** Constraints that the slate of re-ranking does not keep. */
+  readonly unmet: readonly { constraint: string; slots: number }[];
   readonly policyVersion: string;
   /** What was drawn, as re-ranking says: slots are those of its slate. */
   readonly exploration: readonly Exploration[];
@@ -104,6 +106,7 @@ export class CascadeRun {
   readonly stages: StageStatus[] = [];
   readonly removed = new Map<number, number>();
   firings: Slate['firings'] = [];
+  unmet: Slate['unmet'] = [];
   policyVersion = '';
   exploration: Slate['exploration'] = [];
   ranking: RankingTrail | undefined;

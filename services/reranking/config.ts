@@ -7,7 +7,6 @@ import {
   policyFields,
   policyOf,
 } from './policy-schema.ts';
-import { rulesSchema } from './rules/schema.ts';
 
 /** The policy that configuration's own fields make. */
 const DEFAULT_POLICY = 'default';
@@ -30,7 +29,8 @@ export const rerankingSchema = z
     /** The attribute that names an item's provider, and the one with its margin. */
     providerAttribute: z.string().min(1).default('provider'),
     marginAttribute: z.string().min(1).default('margin'),
-    rules: rulesSchema.default([]),
+    /** The rule file, absolute or from MILLRACE_HOME on. Absent: `rules.yaml` there, if it exists. */
+    rulesFile: z.string().min(1).optional(),
   })
   .superRefine((config, context) => {
     const fail = (path: (string | number)[], message: string): void =>

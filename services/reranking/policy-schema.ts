@@ -50,6 +50,8 @@ export const policyFields = {
   depth: z.int().min(1).max(ROWS_MAX),
   caps: z.array(cap).max(16),
   constraints: z.array(constraint).max(16),
+  /** The set of the rule file that is in force beside the rules that are in none; empty: none. */
+  ruleSet: z.string().max(100),
 };
 
 const policySchema = z.object({
@@ -58,9 +60,10 @@ const policySchema = z.object({
   depth: policyFields.depth.default(100),
   caps: policyFields.caps.default([]),
   constraints: policyFields.constraints.default([]),
+  ruleSet: policyFields.ruleSet.default(''),
 });
 
-/** How a slate is chosen, apart from the rules. */
+/** How a slate is chosen, apart from what the rules say. */
 export type PolicySettings = z.infer<typeof policySchema>;
 export type ConstraintSettings = PolicySettings['constraints'][number];
 export type ObjectiveWeights = PolicySettings['weights'];

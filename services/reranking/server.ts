@@ -1,5 +1,4 @@
-import { createHash } from 'node:crypto';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { modelPart, sourcesBy } from '../../common/bundle/learnt-sources.ts';
 import { Part } from '../../common/bundle/manifest.ts';
@@ -23,15 +22,10 @@ import { stageComponent } from '../../common/stage-component.ts';
 import { policiesOf, rerankingSchema } from './config.ts';
 import { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { ROWS_MAX, SLATE_MAX } from './limits.ts';
-import { RuledItems } from './ruled-items.ts';
+import { RuleFileFollower } from './rules/rule-file-follower.ts';
 import { type SlateModels, SlateStage } from './stage.ts';
 
 const POLICY_POLL_MS = 500;
-
-interface Loaded {
-  readonly stage: SlateStage;
-  readonly policyVersion: string;
-}
 
 /** The re-ranking service. `replica`: shared in one process, else one of its own. */
 export async function createReranking(
@@ -41,38 +35,38 @@ export async function createReranking(
 ): Promise<Component & { implementation: RerankingService; stage: StageService }> {
   const config = source.section('reranking', rerankingSchema);
   const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'reranking', log });
-  let items: RuledItems | undefined;
+  const rules = new RuleFileFollower({
+    path: resolve(source.home, config.rulesFile ?? 'rules.yaml'),
+    isRequired: config.rulesFile !== undefined,
+    sets: [...policiesOf(config, {}).values()].map(({ ruleSet }) => ruleSet),
+    log,
+  });
   let ledger: ExposureLedger | undefined;
-  const bundles = new BundleHost<Loaded>({
+  const bundles = new BundleHost<SlateStage>({
     store: new BundleStore(join(source.home, 'bundles')),
     log,
     load: async (bundle) => {
       const base = await catalogue.base(bundle);
-      items ??= new RuledItems(base, config.rules, (warning) => log.warn({ warning }, 'rule without effect'));
+      const items = await rules.itemsOf(base);
       ledger ??= new ExposureLedger(
         config.exposureHalfLife,
         items.fields.values(config.providerAttribute),
         () => base.size,
       );
-      const models = await modelsOf(bundle);
-      const stage = new SlateStage(items, ledger, config, models);
-      const policies = [...policiesOf(config, models.settings)];
-      return { stage, policyVersion: versionOf({ ...config, policies }) };
+      return new SlateStage(items, ledger, config, await modelsOf(bundle));
     },
   });
   const implementation: RerankingService = {
     rerank: ({ context, candidates, limit }) =>
-      bundles.use(context.bundle, ({ stage, policyVersion }, bundle) => {
+      bundles.use(context.bundle, (stage, bundle) => {
         checkRows(candidates, ROWS_MAX);
         if (limit < 1 || limit > SLATE_MAX)
           throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
         const nowMs = requestTimeMs(context);
-        const { candidates: chosen, firings } = stage.choose(candidates, context, nowMs, limit);
+        const slate = stage.choose(candidates, context, nowMs, limit);
         return {
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
-          candidates: chosen,
-          firings,
-          policyVersion,
+          ...slate,
           exploration: [],
         };
       }),
@@ -84,6 +78,7 @@ export async function createReranking(
     needsColumns: [Columns.ranking],
     givesColumns: () => [Columns.reranking, Columns.propensity],
     rowsMax: ROWS_MAX,
+    faults: () => (rules.fault === '' ? [] : [rules.fault]),
   };
   return stageComponent({
     traits,
@@ -92,15 +87,10 @@ export async function createReranking(
     bundles,
     catalogue,
     close: async () => {
-      items?.close();
+      await rules.stop();
       if (replica === undefined) await catalogue.stop();
     },
   });
-}
-
-/** Identifies everything that decides how slates are chosen. */
-function versionOf(policy: unknown): string {
-  return createHash('sha256').update(JSON.stringify(policy)).digest('hex').slice(0, 16);
 }
 
 async function* policyVersions(

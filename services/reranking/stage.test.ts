@@ -39,7 +39,7 @@ function world() {
 function stageOf(settings: object) {
   const { catalogue, popularity } = world();
   const config = rerankingSchema.parse(settings);
-  const items = new RuledItems(catalogue, [], () => {});
+  const items = new RuledItems(catalogue);
   const ledger = new ExposureLedger(
     config.exposureHalfLife,
     items.fields.values(config.providerAttribute),

@@ -140,7 +140,7 @@ async function reranking(
 ): Promise<StageWork> {
   const { itemFactors, options } = await bundle.decoded('ials', decodeIals);
   const config = rerankingSchema.parse({});
-  const items = new RuledItems(catalogue, [], () => {});
+  const items = new RuledItems(catalogue);
   const providers = items.fields.values(config.providerAttribute);
   const ledger = new ExposureLedger(config.exposureHalfLife, providers, () => catalogue.size);
   const popularity = await bundle.decoded(Part.popularity, decodePopularity);

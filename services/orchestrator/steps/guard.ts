@@ -38,6 +38,7 @@ export function guard(
     removed: run.removed,
     user,
     firings: run.firings,
+    unmet: run.unmet,
     policyVersion: run.policyVersion,
     exploration: run.exploration,
     sourceErrors: run.sourceErrors,

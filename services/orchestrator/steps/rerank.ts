@@ -16,6 +16,7 @@ export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candi
   );
   if (response === undefined) return asSlate(ranked, query.limit);
   run.firings = response.firings;
+  run.unmet = response.unmet;
   run.policyVersion = response.policyVersion;
   run.exploration = response.exploration;
   return response.candidates;

@@ -15,12 +15,20 @@ export function normaliseContext(context: RuleContext): RuleContext {
   };
 }
 
+/** A rule's `when` in the form that `appliesTo` and `contextsOverlap` take. */
+export function lowerCased(when: Rule['when']): Rule['when'] {
+  const entries = Object.entries(when).map(([key, values]) => [
+    key,
+    values.map((value) => value.toLowerCase()),
+  ]);
+  return Object.fromEntries(entries);
+}
+
 /** Whether a rule applies to requests of this context, which is normalised. */
 export function appliesTo(when: Rule['when'], context: RuleContext): boolean {
   for (const key of contextKeys) {
     const wanted = when[key];
-    if (wanted !== undefined && !wanted.some((value) => covers(key, value.toLowerCase(), context[key])))
-      return false;
+    if (wanted !== undefined && !wanted.some((value) => covers(key, value, context[key]))) return false;
   }
   return true;
 }
@@ -28,9 +36,8 @@ export function appliesTo(when: Rule['when'], context: RuleContext): boolean {
 /** Whether a request could exist to which both apply. */
 export function contextsOverlap(a: Rule['when'], b: Rule['when']): boolean {
   return contextKeys.every((key) => {
-    const others = b[key]?.map((value) => value.toLowerCase());
-    if (a[key] === undefined || others === undefined) return true;
-    const own = a[key].map((value) => value.toLowerCase());
+    const [own, others] = [a[key], b[key]];
+    if (own === undefined || others === undefined) return true;
     return own.some((x) => others.some((y) => covers(key, x, y) || covers(key, y, x)));
   });
 }

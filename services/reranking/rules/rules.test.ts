@@ -1,11 +1,10 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { parse } from 'yaml';
-import { ConfigSource } from '../../../common/config.ts';
 import { Item } from '../../../gen/millrace/features/v1/features.ts';
 import type { RuleContext } from './rule-context.ts';
+import { parseRuleFile } from './rule-file.ts';
+import { reportOn } from './rule-report.ts';
 import { RuleSet } from './rule-set.ts';
-import { rulesSchema } from './schema.ts';
 
 const DAY_MS = 86_400_000;
 const NOW_MS = 1000 * DAY_MS;
@@ -33,16 +32,18 @@ const films = [
 ].map((film) => Item.fromPartial(film));
 const idOf = (ordinal: number) => films[ordinal].id;
 
-function load(yaml: string): { rules: RuleSet; warnings: string[] } {
-  const rules = new RuleSet(rulesSchema.parse(parse(yaml)));
+/** `yaml`: the rules of a file, as a list; `sets`: its sets. */
+function load(yaml: string, sets = '{}') {
+  const rules = new RuleSet(parseRuleFile(`sets: ${sets}\nrules: ${yaml}`, 'rules.yaml'));
   for (const [ordinal, film] of films.entries()) rules.setItem(ordinal, film);
-  return { rules, warnings: rules.check(idOf) };
+  return { rules, report: reportOn(rules, films.length, idOf) };
 }
 
 /** The films by id after the rules, each with a score of 1 or as given. */
-function run(rules: RuleSet, context: Partial<RuleContext> = {}, scores = [1, 1, 1, 1, 1], limit = 3) {
+function run(rules: RuleSet, context: Partial<RuleContext> = {}, scores = [1, 1, 1, 1, 1], set = '') {
   const candidates = { items: Uint32Array.of(0, 1, 2, 3, 4), scores: Float32Array.from(scores) };
-  const outcome = rules.apply(candidates, { ...anywhere, ...context }, NOW_MS, limit);
+  const request = { context: { ...anywhere, ...context }, nowMs: NOW_MS, limit: 3, set };
+  const outcome = rules.apply(candidates, request);
   return {
     scores: [...outcome.scores],
     excluded: films.filter((_, row) => outcome.excluded[row] === 1).map(({ id }) => id),
@@ -100,7 +101,7 @@ describe('effects', () => {
       - {name: old, match: {attributes: {year: {atMost: 1996}}}, then: {bury: {factor: 0.25}}}`);
     expect(run(rules, {}, [1, -1, 3, -4, 5])).toMatchObject({
       scores: [0.5, -4, 3, -2, 5],
-      firings: ['scifi:alien', 'scifi:dune', 'old:alien', 'old:babe'],
+      firings: ['scifi:alien', 'old:alien', 'old:babe', 'scifi:dune'],
     });
   });
 
@@ -138,7 +139,8 @@ describe('effects', () => {
     );
     const excluded = () => {
       const candidates = { items: Uint32Array.of(0, 900), scores: Float32Array.of(1, 1) };
-      return [...rules.apply(candidates, anywhere, NOW_MS, 2).excluded];
+      const request = { context: anywhere, nowMs: NOW_MS, limit: 2, set: '' };
+      return [...rules.apply(candidates, request).excluded];
     };
     expect(excluded()).toEqual([0, 0]);
     rules.setItem(
@@ -173,9 +175,11 @@ describe('effects', () => {
     );
     fc.assert(
       fc.property(fc.array(fc.tuple(match, then), { maxLength: 6 }), (specs) => {
-        const yaml = `[${specs.map(([m, t], i) => `{name: r${i}, match: ${m}, then: ${t}}`).join(', ')}]`;
-        const rules = new RuleSet(rulesSchema.parse(parse(yaml)));
-        for (const [ordinal, film] of films.entries()) rules.setItem(ordinal, film);
+        const all = specs.map(([m, t], i) => `{name: r${i}, priority: ${i}, match: ${m}, then: ${t}}`);
+        const unbanned = all.filter(
+          (spec) => !spec.includes('exclude') || !all.some((other) => other.includes('pin')),
+        );
+        const { rules } = load(`[${unbanned.join(', ')}]`);
         const outcome = run(rules, {}, [1, 2, 3, 4, 5]);
         const pinned = outcome.pins.filter((id) => id !== '-');
         expect(new Set(pinned).size).toBe(pinned.length);
@@ -192,32 +196,115 @@ describe('effects', () => {
   });
 });
 
-describe('check', () => {
+describe('overrides, priorities and sets', () => {
+  it('lets an overridden rule do nothing to items that both match, and only where both apply', () => {
+    const { rules } = load(`
+      - {name: new, when: {surface: home}, match: {categories: Scifi}, then: {boost: {factor: 2}}, overrides: [ban]}
+      - {name: ban, match: {categories: [Scifi, Horror]}, then: {exclude: true}}`);
+    expect(run(rules, { surface: 'home' })).toMatchObject({ excluded: ['cube'], scores: [2, 1, 1, 2, 1] });
+    expect(run(rules).excluded).toEqual(['alien', 'cube', 'dune']);
+  });
+
+  it('pins by priority where two rules want one position', () => {
+    const rules = (high: string) =>
+      load(`
+        - {name: a, match: {ids: babe}, then: {pin: {position: 1}}, priority: ${high === 'a' ? 1 : 0}}
+        - {name: b, match: {ids: cube}, then: {pin: {position: 1}}, priority: ${high === 'b' ? 1 : 0}}`)
+        .rules;
+    expect([run(rules('a')).pins[0], run(rules('b')).pins[0]]).toEqual(['babe', 'cube']);
+  });
+
+  it('applies rules of a set only where the set is in force, and the others always', () => {
+    const { rules } = load(
+      `
+      - {name: always, match: {ids: alien}, then: {exclude: true}}
+      - {name: calm, match: {ids: cube}, then: {exclude: true}}
+      - {name: both, match: {ids: dune}, then: {exclude: true}}`,
+      '{quiet: [calm, both], loud: [both]}',
+    );
+    const excluded = (set: string) => run(rules, {}, [1, 1, 1, 1, 1], set).excluded;
+    expect(excluded('')).toEqual(['alien']);
+    expect(excluded('quiet')).toEqual(['alien', 'cube', 'dune']);
+    expect(excluded('loud')).toEqual(['alien', 'dune']);
+    expect(rules.sets).toEqual(['quiet', 'loud']);
+  });
+
+  it('does not depend on the order of the file beyond priority', () => {
+    const specs = [
+      '{match: {categories: Horror}, then: {boost: {factor: 3}}}',
+      '{match: {categories: Scifi}, then: {bury: {factor: 0.3}}}',
+      '{then: {freshness: {halfLifeDays: 20}}}',
+      '{match: {ids: [alien, babe]}, then: {pin: {position: 2}}}',
+      '{match: {ids: [cube, babe]}, then: {pin: {position: 2}}}',
+      '{match: {attributes: {rating: PG}}, then: {exclude: true}}',
+      '{match: {ageDays: {atMost: 50}}, then: {freshness: newestFirst}}',
+    ].map((spec, i) => `{name: r${i}, priority: ${i}, ${spec.slice(1)}`);
+    const ruled = (order: readonly string[]) =>
+      run(load(`[${order.join(', ')}]`).rules, {}, [0.3, 0.7, 0.1, 0.9, 0.2]);
+    fc.assert(
+      fc.property(fc.shuffledSubarray(specs, { minLength: specs.length }), (order) => {
+        expect(ruled(order)).toEqual(ruled(specs));
+      }),
+      { seed: 1, numRuns: 30 },
+    );
+  });
+
+  it('adds the bonuses of the rules that match a row', () => {
+    const { rules } = load(`
+      - {name: a, match: {categories: Horror}, then: {boost: {factor: 2}}, bonus: 0.25}
+      - {name: b, match: {categories: Scifi}, then: {bury: {factor: 0.5}}, bonus: 0.5}`);
+    const candidates = { items: Uint32Array.of(0, 1, 2, 3), scores: Float32Array.of(1, 1, 1, 1) };
+    const { bonuses } = rules.apply(candidates, { context: anywhere, nowMs: NOW_MS, limit: 3, set: '' });
+    expect([...bonuses]).toEqual([0.75, 0, 0.25, 0.5]);
+  });
+});
+
+describe('freshness', () => {
+  it('by half-life boosts new items more than old ones, and leaves alone those without a start', () => {
+    const { rules } = load('[{name: x, then: {freshness: {halfLifeDays: 10, factor: 3}}}]');
+    expect(run(rules)).toMatchObject({ scores: [1, 1, 1, 2, 1.125], firings: ['x:dune', 'x:emma'] });
+  });
+
+  it('newestFirst deals the scores of the matching items out by their starts', () => {
+    const { rules } = load('[{name: x, match: {ids: [alien, dune, emma]}, then: {freshness: newestFirst}}]');
+    expect(run(rules, {}, [9, 8, 7, 5, 6])).toMatchObject({
+      scores: [9, 8, 7, 6, 5],
+      firings: ['x:dune', 'x:emma'],
+    });
+  });
+});
+
+describe('on a catalogue', () => {
   const pin = (name: string, match: string, position: number, when = '{}') =>
     `{name: ${name}, when: ${when}, match: ${match}, then: {pin: {position: ${position}}}}`;
   const ban = (match: string, when = '{}') =>
     `{name: ban, when: ${when}, match: ${match}, then: {exclude: true}}`;
+  const need = (name: string, match: string, itemsMin: number, within: number) =>
+    `{name: ${name}, match: ${match}, then: {require: {itemsMin: ${itemsMin}, within: ${within}}}}`;
 
   it.each([
-    [[pin('a', '{ids: babe}', 1), pin('b', '{ids: cube}', 1)], '"a" and "b" both pin position 1'],
-    [
-      [pin('a', '{ids: babe}', 1, '{locale: en}'), pin('b', '{ids: cube}', 1, '{locale: [fr, EN-gb]}')],
-      '"a" and "b" both pin position 1',
-    ],
     [
       [pin('a', '{ids: babe}', 1), pin('b', '{categories: Family}', 2)],
-      '"a" and "b" pin item "babe" to positions 1 and 2',
+      'rules.yaml:2:9: rule "a": pins item "babe" to position 1, and "b" to 2',
     ],
     [
       [pin('a', '{ids: [babe, alien]}', 1), ban('{categories: Horror}')],
-      '"a" pins item "alien", which "ban" excludes',
+      'rules.yaml:2:9: rule "a": pins item "alien", which "ban" excludes',
     ],
     [
       [pin('a', '{categories: Family}', 1), ban('{attributes: {rating: G}}')],
-      '"a" pins only items, which "ban" excludes',
+      'rules.yaml:2:9: rule "a": "ban" excludes every item that it matches',
     ],
-  ])('refuses %j', (rules, message) => {
-    expect(() => load(`[${rules.join(', ')}]`)).toThrow(`reranking.rules: ${message}`);
+    [
+      [need('a', '{categories: Family}', 1, 3), ban('{attributes: {rating: G}}')],
+      'rules.yaml:2:9: rule "a": "ban" excludes every item that it matches',
+    ],
+    [
+      [need('a', '{categories: Horror}', 2, 3), need('b', '{categories: Family}', 2, 3)],
+      'rules.yaml:2:9: rule "a": needs 2 items and "b" 2 others, more than the first 3 hold',
+    ],
+  ])('finds what cannot be met: %j', (rules, message) => {
+    expect(load(`[${rules.join(', ')}]`).report.faults).toEqual([message]);
   });
 
   it.each([
@@ -225,72 +312,29 @@ describe('check', () => {
     [[pin('a', '{ids: alien}', 1, '{surface: home}'), ban('{categories: Horror}', '{surface: kids}')]],
     [[pin('a', '{categories: Scifi}', 1), ban('{categories: Horror}')]],
     [[pin('a', '{ids: dune}', 1), ban('{categories: Scifi, ageDays: {atLeast: 100}}')]],
+    [[need('a', '{categories: Horror}', 2, 3), need('b', '{categories: Scifi}', 2, 3)]],
   ])('accepts %j', (rules) => {
-    expect(load(`[${rules.join(', ')}]`).warnings).toEqual([]);
+    const { faults, warnings } = load(`[${rules.join(', ')}]`).report;
+    expect([...faults, ...warnings]).toEqual([]);
   });
 
-  it('tells every conflict at once', () => {
-    const rules = [pin('a', '{ids: alien}', 1), pin('b', '{ids: cube}', 1), ban('{categories: Horror}')];
-    expect(() => load(`[${rules.join(', ')}]`)).toThrow(
-      /"a" pins item "alien".*"a" and "b" both.*"b" pins item "cube"/,
-    );
+  it('says which rule goes before which, on how many items', () => {
+    const { report } = load(`[${pin('a', '{categories: Scifi}', 1)}, ${ban('{categories: Horror}')}]`);
+    expect(report.outrankings).toEqual([{ rule: 'ban', over: 'a', why: 'excludes the items', items: 1 }]);
+    expect(report.rules.map(({ name, items }) => [name, items])).toEqual([
+      ['a', 2],
+      ['ban', 2],
+    ]);
   });
 
-  it('warns of ids, categories and attributes that no item has', () => {
+  it('warns of ids, categories and attributes that no item has, and of requires with too few items', () => {
     const { warnings } = load(
-      '[{name: x, match: {ids: [babe, gone], categories: [Horor], attributes: {yaer: 1990}}, then: {exclude: true}}]',
-    );
-    expect(warnings).toEqual(
-      ['id "gone"', 'category "Horor"', 'attribute "yaer"'].map((what) => `rule "x": no item has ${what}`),
-    );
-  });
-});
-
-describe('configuration', () => {
-  const refused = (yaml: string) => {
-    const source = new ConfigSource({ MILLRACE_HOME: '/nonexistent', MILLRACE__RULES: yaml });
-    try {
-      source.section('rules', rulesSchema);
-    } catch (error) {
-      return (error as Error).message;
-    }
-    return 'accepted';
-  };
-  it.each([
-    ['[{match: {ids: a}, then: {exclude: true}}]', 'rules.0.name'],
-    ['[{name: x, match: {}, then: {exclude: true}}]', 'rules.0.match: needs a condition'],
-    ['[{name: x, then: {exclude: true}}]', 'rules.0.match'],
-    ['[{name: x, match: {ids: a}, then: {}}]', 'rules.0.then: needs exactly one of'],
-    [
-      '[{name: x, match: {ids: a}, then: {exclude: true, pin: {position: 1}}}]',
-      'rules.0.then: needs exactly one of',
-    ],
-    ['[{name: x, match: {ids: a}, then: {pin: {position: 0}}}]', 'rules.0.then.pin.position'],
-    ['[{name: x, match: {ids: a}, then: {boost: {factor: 0.5}}}]', 'rules.0.then.boost.factor'],
-    ['[{name: x, match: {ids: a}, then: {bury: {factor: 0}}}]', 'rules.0.then.bury.factor'],
-    ['[{name: x, match: {category: a}, then: {exclude: true}}]', 'rules.0.match'],
-    ['[{name: x, when: {planet: a}, match: {ids: a}, then: {exclude: true}}]', 'rules.0.when'],
-    [
-      '[{name: x, match: {ageDays: {atLeast: 2, atMost: 1}}, then: {exclude: true}}]',
-      'rules.0.match.ageDays: atLeast exceeds atMost',
-    ],
-    [
-      '[{name: x, match: {attributes: {year: {from: 1}}}, then: {exclude: true}}]',
-      'rules.0.match.attributes.year: Unrecognized key',
-    ],
-    [
-      '[{name: x, match: {attributes: {year: {}}}, then: {exclude: true}}]',
-      'rules.0.match.attributes.year: needs atLeast or',
-    ],
-    [
-      '[{name: x, match: {attributes: {year: true}}, then: {exclude: true}}]',
-      'rules.0.match.attributes.year: expected a text',
-    ],
-    [
-      '[{name: x, match: {ids: a}, then: {exclude: true}}, {name: x, match: {ids: b}, then: {exclude: true}}]',
-      'rules.1.name: "x" names an earlier rule too',
-    ],
-  ])('refuses %s', (yaml, message) => {
-    expect(refused(yaml)).toContain(`configuration: ${message}`);
+      '[{name: x, match: {ids: [babe, gone], categories: [Horor], attributes: {yaer: 1990}}, then: {exclude: true}},' +
+        `${need('y', '{categories: Horror}', 3, 5)}]`,
+    ).report;
+    expect(warnings.map((warning) => warning.slice('rules.yaml:2:9: '.length))).toEqual([
+      ...['id "gone"', 'category "Horor"', 'attribute "yaer"'].map((what) => `rule "x": no item has ${what}`),
+      expect.stringContaining('needs 3 items, and 2 match'),
+    ]);
   });
 });

@@ -12,6 +12,8 @@ export interface Shortlist {
   readonly scores: Float32Array;
   /** The row pinned to each position, -1 for none. */
   readonly pins: Int32Array;
+  /** What rules add to the value that bandits see in each. */
+  readonly bonuses: Float32Array;
 }
 
 /** A group of which the shortlist is to hold its best `count`, however far down they stand. */
@@ -20,10 +22,10 @@ export interface Reserve {
   readonly count: number;
 }
 
-/** The best `depth` candidates by the rules' scores that are not excluded, the reserves', and all pinned ones. */
+/** The best `depth` candidates by the rules' scores that are not excluded, the reserves', and all that are pinned or required. */
 export function shortlistOf(
   items: Uint32Array,
-  { scores, excluded, pins }: RuleOutcome,
+  { scores, excluded, pins, required, bonuses }: RuleOutcome,
   depth: number,
   reserves: readonly Reserve[],
   nowMs: number,
@@ -40,11 +42,13 @@ export function shortlistOf(
     }
   }
   for (const row of pins) if (row >= 0) chosen[row] = 1;
+  for (const row of required) chosen[row] = 1;
   const rows = allowed.filter((row) => chosen[row] === 1);
   return {
     items: rows.map((row) => items[row]),
     candidateRows: rows,
     scores: Float32Array.from(rows, (row) => scores[row]),
+    bonuses: Float32Array.from(rows, (row) => bonuses[row]),
     pins: pins.map((row) => (row < 0 ? -1 : rows.indexOf(row))),
   };
 }

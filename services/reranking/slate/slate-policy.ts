@@ -25,6 +25,7 @@ interface PolicyConstraint {
 /** A named way to choose slates: what its objectives weigh, how alikeness counts, what it keeps to. */
 export class SlatePolicy {
   readonly depth: number;
+  readonly ruleSet: string;
   readonly selector: Selector;
   readonly #utility: Utility;
   readonly #constraints: readonly PolicyConstraint[];
@@ -32,6 +33,7 @@ export class SlatePolicy {
   /** `groups`: those that the settings' constraints name, among others. */
   constructor(settings: PolicySettings, parts: ObjectiveParts, groups: ReadonlyMap<string, ItemGroup>) {
     this.depth = settings.depth;
+    this.ruleSet = settings.ruleSet;
     this.#utility = new Utility(settings.weights, parts);
     const { lambda } = this.#utility;
     this.selector = settings.selector === 'dpp' ? new DppSelector(lambda) : new MmrSelector(lambda);

@@ -1,0 +1,27 @@
+import type { ItemFields } from '../../item-fields.ts';
+import type { RuleSet } from '../rule-set.ts';
+import { type RowLimit, SlateLimits } from './slate-limits.ts';
+
+/**
+ * The caps and requires that apply to the rules' last request, over some of its rows; undefined: none do. `scores`: one for each
+ * of `candidateRows`. Independent of the requests to come.
+ */
+export function limitsOver(
+  rules: RuleSet,
+  candidateRows: Uint32Array,
+  scores: Float32Array,
+  fields: ItemFields,
+): SlateLimits | undefined {
+  const limits: RowLimit[] = [];
+  for (const [index, { cap, require }] of rules.rules.entries()) {
+    if ((cap === undefined && require === undefined) || !rules.isActive(index)) continue;
+    const concerned = Uint8Array.from(candidateRows, (row) => (rules.concerns(row, index) ? 1 : 0));
+    const counts = (row: number): boolean => concerned[row] === 1;
+    if (require !== undefined) limits.push({ rule: index, require: { ...require, counts } });
+    else if (cap !== undefined) {
+      const values = cap.field === undefined ? undefined : fields.values(cap.field);
+      limits.push({ rule: index, cap: { itemsMax: cap.itemsMax, window: cap.window, values, counts } });
+    }
+  }
+  return limits.length === 0 ? undefined : new SlateLimits(limits, scores);
+}
