@@ -57,13 +57,13 @@ export async function createReranking(
     },
   });
   const implementation: RerankingService = {
-    rerank: ({ context, candidates, limit }) =>
+    rerank: ({ context, candidates, limit, policy }) =>
       bundles.use(context.bundle, (stage, bundle) => {
         checkRows(candidates, ROWS_MAX);
         if (limit < 1 || limit > SLATE_MAX)
           throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
         const nowMs = requestTimeMs(context);
-        const slate = stage.choose(candidates, context, nowMs, limit);
+        const slate = stage.choose({ candidates, context, nowMs, limit, policy });
         return {
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
           ...slate,

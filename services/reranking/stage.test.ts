@@ -54,7 +54,11 @@ function stageOf(settings: object) {
   const context = RequestContext.fromPartial({ requestId: 'r', timeMs: NOW_MS });
   return (
     limit: number,
-    { columns = {}, seed }: { columns?: Record<string, Float32Array>; seed?: number } = {},
+    {
+      columns = {},
+      seed,
+      policy = '',
+    }: { columns?: Record<string, Float32Array>; seed?: number; policy?: string } = {},
   ) => {
     const random = seed === undefined ? undefined : new Random(seed);
     const ordinals = Uint32Array.from({ length: ITEMS }, (_, item) => item);
@@ -63,7 +67,7 @@ function stageOf(settings: object) {
       ordinals,
       new Map([[Columns.ranking, scores], ...Object.entries(columns)]),
     );
-    const { candidates: slate, unmet } = stage.choose(candidates, context, NOW_MS, limit);
+    const { candidates: slate, unmet } = stage.choose({ candidates, context, nowMs: NOW_MS, limit, policy });
     return { items: [...slate.items], unmet, scores, slate };
   };
 }
@@ -114,7 +118,12 @@ describe('objectives', () => {
     const policies = { fresh: { weights: { freshness: 1 } }, margins: { weights: { margin: 1 } } };
     const weights = { novelty: 1 };
     expect(stageOf({ weights, policies })(1).items).toEqual([0]);
-    expect(stageOf({ weights, policies, policy: 'margins' })(1).items).toEqual([6]);
+    const rerank = stageOf({ weights, policies, policy: 'margins' });
+    expect(rerank(1).items).toEqual([6]);
+    expect(rerank(2, { policy: 'fresh' }).items).toEqual([0, 1]);
+    expect(() => rerank(1, { policy: 'stale' })).toThrow(
+      'policy: "stale" is none of default, fresh, margins',
+    );
   });
 });
 

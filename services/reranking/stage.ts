@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { Candidates, Columns } from '../../common/columns.ts';
+import { fieldError } from '../../common/errors.ts';
 import type { PopularityModel } from '../../common/models/popularity.ts';
 import type { RuleFiring, UnmetConstraint } from '../../gen/millrace/reranking/v1/reranking.ts';
 import type { RequestContext } from '../../gen/millrace/type/v1/type.ts';
@@ -16,6 +17,19 @@ import { type Slate, SlateAssembler } from './slate/assembler.ts';
 import { type Shortlist, shortlistOf } from './slate/shortlist.ts';
 import { CosineSimilarity } from './slate/similarity.ts';
 import { SlatePolicy } from './slate/slate-policy.ts';
+
+/** What a slate is asked for. */
+export interface SlateRequest {
+  /** With the ranking's scores. */
+  readonly candidates: Candidates;
+  /** A quality below 1 shrinks the depth. */
+  readonly context: RequestContext;
+  readonly nowMs: number;
+  /** Length of the slate. */
+  readonly limit: number;
+  /** The policy's name; empty: the one in force. */
+  readonly policy: string;
+}
 
 export interface SlateResult {
   /** The slate with `score.reranking` and `propensity`. */
@@ -42,7 +56,8 @@ export class SlateStage {
   readonly #items: RuledItems;
   readonly #ledger: ExposureLedger;
   readonly #groups: readonly ItemGroup[];
-  readonly #policy: SlatePolicy;
+  readonly #policies: ReadonlyMap<string, SlatePolicy>;
+  readonly #policyInForce: string;
   readonly #floors: ExposureFloors;
   readonly #similarity: CosineSimilarity;
   readonly #assembler = new SlateAssembler();
@@ -70,19 +85,32 @@ export class SlateStage {
     const parts = { ...config, fields, ledger, popularity: popularity?.scores ?? new Float32Array(0) };
     const policies = policiesOf(config, models.settings);
     this.#settings = JSON.stringify({ ...config, policies: [...policies] });
-    const settings = policies.get(config.policy);
-    this.#policy = new SlatePolicy(settings!, parts, groups);
+    this.#policyInForce = config.policy;
+    this.#policies = new Map(
+      Array.from(policies, ([name, settings]) => [name, new SlatePolicy(settings, parts, groups)]),
+    );
   }
 
-  /** `context.quality` below 1 shrinks the depth. */
-  choose(candidates: Candidates, context: RequestContext, nowMs: number, limit: number): SlateResult {
-    const { rules, shortlist, firings, limits } = this.#rule(candidates, context, nowMs, limit);
-    const { slate, utilities } = this.#assemble(shortlist, limits, candidates, nowMs, limit);
-    const chosen = slateColumns(shortlist, slate, utilities);
-    this.#ledger.record(chosen.items, this.#groups, nowMs);
+  /** FIELD_INVALID where the request names a policy that there is not. */
+  choose(request: SlateRequest): SlateResult {
+    const result = this.#slateBy(this.#policyOf(request), request);
+    this.#ledger.record(result.candidates.items, this.#groups, request.nowMs);
+    return result;
+  }
+
+  #policyOf({ policy: name }: SlateRequest): SlatePolicy {
+    const policy = this.#policies.get(name === '' ? this.#policyInForce : name);
+    if (policy !== undefined) return policy;
+    throw fieldError('policy', `"${name}" is none of ${[...this.#policies.keys()].join(', ')}`);
+  }
+
+  /** The slate that a policy makes; no other slate is changed by it. */
+  #slateBy(policy: SlatePolicy, request: SlateRequest): SlateResult {
+    const { rules, shortlist, firings, limits } = this.#rule(policy, request);
+    const { slate, utilities } = this.#assemble(policy, request, shortlist, limits);
     const limited = limits?.outcome() ?? NOTHING_LIMITED;
     return {
-      candidates: chosen,
+      candidates: slateColumns(shortlist, slate, utilities),
       firings: [
         ...firings,
         ...limited.firings.map(({ rule, row }) => firingOf(rules, rule, shortlist.items[row])),
@@ -106,35 +134,34 @@ export class SlateStage {
   }
 
   /** What the rules leave to choose from. */
-  #rule(candidates: Candidates, context: RequestContext, nowMs: number, limit: number) {
+  #rule(policy: SlatePolicy, { candidates, context, nowMs, limit }: SlateRequest) {
     const { items } = candidates;
     const { rules, fields } = this.#items;
     const scores = candidates.column(Columns.ranking);
-    const outcome = rules.apply({ items, scores }, { context, nowMs, limit, set: this.#policy.ruleSet });
+    const outcome = rules.apply({ items, scores }, { context, nowMs, limit, set: policy.ruleSet });
     const quality = context.quality === 0 ? 1 : context.quality;
-    const depth = Math.max(limit, Math.round(this.#policy.depth * quality));
-    const reserves = [...this.#floors.reserves(limit), ...this.#policy.reserves(limit)];
+    const depth = Math.max(limit, Math.round(policy.depth * quality));
+    const reserves = [...this.#floors.reserves(limit), ...policy.reserves(limit)];
     const shortlist = shortlistOf(items, outcome, depth, reserves, nowMs);
     const limits = limitsOver(rules, shortlist.candidateRows, shortlist.scores, fields);
     return { rules, shortlist, firings: firingsOf(rules, outcome, items), limits };
   }
 
   #assemble(
+    policy: SlatePolicy,
+    { candidates, nowMs, limit }: SlateRequest,
     shortlist: Shortlist,
     limits: SlateLimits | undefined,
-    candidates: Candidates,
-    nowMs: number,
-    limit: number,
   ) {
     const { items, pins } = shortlist;
     const size = Math.min(limit, items.length);
-    const order = this.#policy.order(objectiveRows(shortlist, candidates, nowMs), size);
+    const order = policy.order(objectiveRows(shortlist, candidates, nowMs), size);
     const floors = this.#floors.constraints(items, size, nowMs);
     const constraints = [...(limits === undefined ? [] : [limits]), ...floors, ...order.constraints];
     this.#similarity.load(items);
     const slate = this.#assembler.assemble(
       { ...order, pins, constraints },
-      this.#policy.selector,
+      policy.selector,
       this.#similarity,
       limit,
     );

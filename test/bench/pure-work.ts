@@ -148,6 +148,6 @@ async function reranking(
   const stage = new SlateStage(items, ledger, config, models);
   return (n) => {
     const { candidates, context, limit } = requests[n % requests.length];
-    return stage.choose(candidates, context, context.timeMs, limit);
+    return stage.choose({ candidates, context, nowMs: context.timeMs, limit, policy: '' });
   };
 }

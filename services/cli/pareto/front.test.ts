@@ -11,7 +11,10 @@ it('keeps what nothing beats, of equal points the first', () => {
 });
 
 it('every point left out is beaten or equalled by one on the front', () => {
-  const points = fc.array(fc.record({ x: fc.nat(6), y: fc.nat(6), z: fc.nat(6) }), { minLength: 1, maxLength: 30 });
+  const points = fc.array(fc.record({ x: fc.nat(6), y: fc.nat(6), z: fc.nat(6) }), {
+    minLength: 1,
+    maxLength: 30,
+  });
   fc.assert(
     fc.property(points, (all) => {
       const front = paretoFront(all, ['x', 'y', 'z']).map((i) => all[i]);

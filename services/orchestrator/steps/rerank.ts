@@ -10,6 +10,7 @@ export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candi
         context: run.contextFor('reranking', NO_STATE),
         candidates: run.candidatesFor('reranking', ranked),
         limit: query.limit,
+        policy: '',
       },
       call,
     ),

@@ -17,6 +17,7 @@ export function rerankingRequests(world: World): Parameters<RerankingService['re
     context: world.context(user, { userState: Buffer.alloc(0) }),
     candidates: world.candidates(count),
     limit: 20,
+    policy: '',
   }));
 }
 
@@ -29,11 +30,12 @@ export function rerankingSuite(target: Target<RerankingService>): void {
       context = {},
       candidates = hundred,
       limit = 10,
-    }: { context?: Partial<RequestContext>; candidates?: Candidates; limit?: number },
+      policy = '',
+    }: { context?: Partial<RequestContext>; candidates?: Candidates; limit?: number; policy?: string },
     asked: Call = call(),
   ) =>
     client.rerank(
-      { context: world.context(0, { userState: Buffer.alloc(0), ...context }), candidates, limit },
+      { context: world.context(0, { userState: Buffer.alloc(0), ...context }), candidates, limit, policy },
       asked,
     );
 
@@ -68,6 +70,12 @@ export function rerankingSuite(target: Target<RerankingService>): void {
       await answer({});
     });
 
+    test('a policy that there is not is refused, and the next call is served', async (context) => {
+      if (target.foreign) return context.skip('another stage may know any policy');
+      await expectRefusal(target, answer({ policy: 'none-such' }), Code.INVALID_ARGUMENT, 'FIELD_INVALID');
+      await answer({});
+    });
+
     test('rules that fired name items of the request', async () => {
       const { firings } = await answer({});
       for (const { rule, item, effect } of firings) {
@@ -98,7 +106,7 @@ export function rerankingSuite(target: Target<RerankingService>): void {
     columnsSuite(target, probe, {
       candidates: hundred,
       encode: (candidates) =>
-        RerankRequest.encode({ context: world.context(0), candidates, limit: 10 }).finish(),
+        RerankRequest.encode({ context: world.context(0), candidates, limit: 10, policy: '' }).finish(),
     });
     boundarySuite(target, probe);
   });
