@@ -178,12 +178,14 @@ export const demoAudience: AudienceParameters = {
 /** The month in which policies are compared (`npm run verify -- month`): a span of history, then days in which slates are shown. */
 export const monthProtocol = {
   /** Films of the catalogue, the arrivals included. */
-  filmCount: 1200,
+  filmCount: 1600,
   days: 30,
   /** Policies are compared from this day on, from 1. */
   comparedFromDay: 10,
-  slatesPerDay: 2,
+  slatesPerDay: 1,
   slateLength: 20,
+  /** Share of the examined slots that the long tail is to have at least. */
+  longTailFloor: 0.3,
 };
 
 /** Its people: tired of what they have looked at, some of them of another taste from the middle of the month on. */
@@ -204,7 +206,7 @@ export const monthAudience: AudienceParameters = {
 };
 
 /** The setting in which looking for news pays least: nobody tires of anything and no taste changes. */
-const hostileMonthAudience: AudienceParameters = {
+export const hostileMonthAudience: AudienceParameters = {
   ...monthAudience,
   flipShare: 0,
   filmFatigue: 0,

@@ -1,0 +1,176 @@
+import { bestFirst } from '../../../common/best-first.ts';
+import { Candidates, Columns } from '../../../common/columns.ts';
+import { hash32, Random } from '../../../common/random.ts';
+import { type AudienceParameters, monthProtocol } from '../../../services/simulator/parameters.ts';
+import { react } from '../../../services/simulator/reaction.ts';
+import { bestExpectedClicks, expectedClicks } from '../../../services/simulator/slate-value.ts';
+import { DailyRelevance } from './relevance.ts';
+import type { SlatePolicy } from './slate-policy.ts';
+import { MonthWorld } from './world.ts';
+
+const DAY_MS = 86_400_000;
+const HOUR_MS = 3_600_000;
+/** Best items by relevance among the candidates; those that came in the last days are candidates too, as of the source `fresh`. */
+const BEST = 100;
+const FRESH_DAYS = 7;
+/** Regret is measured at one of so many slates: the best slate looks at every item. */
+const REGRET_EVERY = 20;
+
+/** What one day came to. */
+export interface DayFigures {
+  /** Clicks that the slates shown were expected to bring, by the true click probabilities, a slate. */
+  readonly reward: number;
+  /** What the best slates would have brought more, a slate. */
+  readonly regret: number;
+  /** Share of the examined slots that went to the long tail. */
+  readonly longTail: number;
+  /** The same of the films that came in the last days. */
+  readonly fresh: number;
+}
+
+export interface MonthFigures {
+  readonly days: readonly DayFigures[];
+  /** Share of the catalogue that was shown at least once up to each day, counted from the first day that is compared. */
+  readonly coverage: readonly number[];
+  /** Gini coefficient of exposure over those days. */
+  readonly gini: number;
+}
+
+/** One month of one policy. The same seed brings the same people, films and luck to every policy. */
+export async function simulateMonth(
+  setting: AudienceParameters,
+  seed: number,
+  makePolicy: (world: MonthWorld) => SlatePolicy,
+  days: number = monthProtocol.days,
+): Promise<MonthFigures> {
+  const month = new Month(new MonthWorld(setting, seed), seed, makePolicy);
+  const figures: DayFigures[] = [];
+  const coverage: number[] = [];
+  for (let day = 1; day <= days; day++) {
+    figures.push(await month.live(day));
+    coverage.push(month.coverage());
+  }
+  return { days: figures, coverage, gini: month.gini() };
+}
+
+class Month {
+  readonly #world: MonthWorld;
+  readonly #seed: number;
+  readonly #policy: SlatePolicy;
+  readonly #relevance: DailyRelevance;
+  /** By ordinal: examined slots in the days that are compared. */
+  readonly #exposure: Float64Array;
+
+  constructor(world: MonthWorld, seed: number, makePolicy: (world: MonthWorld) => SlatePolicy) {
+    const { films, users } = world.audience;
+    this.#world = world;
+    this.#seed = seed;
+    this.#relevance = new DailyRelevance(users.length, films.length);
+    this.#relevance.observe(world.history, world.ordinalOf);
+    this.#exposure = new Float64Array(films.length);
+    this.#policy = makePolicy(world);
+  }
+
+  async live(day: number): Promise<DayFigures> {
+    const { audience, fatigue } = this.#world;
+    const dayMs = this.#world.dayMs(day);
+    this.#world.arrive(dayMs);
+    fatigue.rest(1);
+    this.#relevance.passDay();
+    this.#relevance.learn(this.#world.filmOf.length);
+    this.#policy.beginDay(this.#relevance, dayMs);
+    const sums = { reward: 0, regret: 0, measured: 0, longTail: 0, fresh: 0, looks: 0 };
+    const { slatesPerDay } = monthProtocol;
+    for (let slate = 0; slate < slatesPerDay; slate++) {
+      const timeMs = dayMs + (10 + 8 * slate) * HOUR_MS;
+      for (let user = 0; user < audience.users.length; user++)
+        await this.#show(user, timeMs, day, slate, sums);
+    }
+    const slates = slatesPerDay * audience.users.length;
+    return {
+      reward: sums.reward / slates,
+      regret: sums.regret / sums.measured,
+      longTail: sums.longTail / sums.looks,
+      fresh: sums.fresh / sums.looks,
+    };
+  }
+
+  async #show(
+    user: number,
+    timeMs: number,
+    day: number,
+    number: number,
+    sums: {
+      reward: number;
+      regret: number;
+      measured: number;
+      longTail: number;
+      fresh: number;
+      looks: number;
+    },
+  ): Promise<void> {
+    const { audience, fatigue, filmOf, ordinalOf } = this.#world;
+    const { slateLength, comparedFromDay } = monthProtocol;
+    const request = `${this.#seed}:${day}:${number}:${user}`;
+    const candidates = this.#candidatesOf(user, timeMs);
+    const items = await this.#policy.choose({ user, request, timeMs, candidates, limit: slateLength });
+    const slate = Uint32Array.from(items, (item) => filmOf[item]);
+    const moment = { audience, user, timeMs, fatigue };
+    const reward = expectedClicks(moment, slate);
+    sums.reward += reward;
+    if (hash32(request) % REGRET_EVERY === 0) {
+      const open = filmOf.filter((_, item) => !this.#relevance.isTaken(user, item));
+      sums.regret += bestExpectedClicks(moment, open, slateLength) - reward;
+      sums.measured++;
+    }
+    slate.forEach((film, position) => {
+      const look = audience.examinationProbability(position);
+      sums.looks += look;
+      sums.longTail += look * audience.supply.longTail[film];
+      sums.fresh += this.#isFresh(ordinalOf[film], timeMs) ? look : 0;
+      if (day >= comparedFromDay) this.#exposure[ordinalOf[film]] += look;
+    });
+    const events = react(audience, user, slate, timeMs, new Random(hash32(request)), fatigue);
+    this.#relevance.observe(events, ordinalOf);
+    this.#policy.observe(request, events);
+  }
+
+  #isFresh(item: number, timeMs: number): boolean {
+    return this.#world.arrivedMs[item] > timeMs - FRESH_DAYS * DAY_MS;
+  }
+
+  #candidatesOf(user: number, timeMs: number): Candidates {
+    const count = this.#world.filmOf.length;
+    const scores = new Float32Array(count);
+    this.#relevance.score(user, scores);
+    const open = Uint32Array.from(scores.keys()).filter((item) => !this.#relevance.isTaken(user, item));
+    const order = bestFirst(
+      Float32Array.from(open, (item) => scores[item]),
+      open,
+    );
+    const items = Uint32Array.from(order, (row) => open[row]).filter(
+      (item, rank) => rank < BEST || this.#isFresh(item, timeMs),
+    );
+    return new Candidates(
+      items,
+      new Map([[Columns.ranking, Float32Array.from(items, (item) => scores[item])]]),
+    );
+  }
+
+  /** Share of the items there that were shown in the days compared. */
+  coverage(): number {
+    const count = this.#world.filmOf.length;
+    return this.#exposure.subarray(0, count).reduce((sum, looks) => sum + Number(looks > 0), 0) / count;
+  }
+
+  gini(): number {
+    const rising = this.#exposure.slice(0, this.#world.filmOf.length).sort();
+    let weighted = 0;
+    let sum = 0;
+    rising.forEach((looks, i) => {
+      weighted += (2 * i + 1 - rising.length) * looks;
+      sum += looks;
+    });
+    return weighted / (rising.length * sum);
+  }
+}
