@@ -184,7 +184,7 @@ export const monthProtocol = {
   comparedFromDay: 10,
   slatesPerDay: 1,
   slateLength: 20,
-  /** Share of the examined slots that the long tail is to have at least. */
+  /** Share of the slots that the long tail is to have at least. */
   longTailFloor: 0.3,
 };
 

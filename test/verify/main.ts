@@ -26,6 +26,11 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
     promise: 'the 95% intervals of IPS hold the true value of a policy in 92–98% of uniform logs',
     load: async () => (await import('./ips-coverage.ts')).verifyIpsCoverage,
   },
+  month: {
+    promise:
+      'over a simulated month the full re-ranking stage earns no less than greedy relevance and shows twice as much of the catalogue',
+    load: async () => (await import('./month/month.ts')).verifyMonth,
+  },
   trace: {
     promise: 'the trace of one request shows every stage under the right parent, in one process and split',
     load: async () => (await import('./trace.ts')).verifyTrace,

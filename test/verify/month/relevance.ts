@@ -6,6 +6,7 @@ import {
   ialsDefaults,
 } from '../../../common/models/ials.ts';
 import { interactionMatrix } from '../../../common/models/interactions.ts';
+import { fitPopularity, type PopularityModel } from '../../../common/models/popularity.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import type { EventColumns } from '../../../services/simulator/events.ts';
 
@@ -36,9 +37,8 @@ export class DailyRelevance {
   readonly #filmCount: number;
   #clicks: Float64Array;
   #looks: Float64Array;
-  /** Interactions of each ordinal so far. */
-  readonly popularity: Float32Array;
   #model: IalsModel | undefined;
+  #popularity: PopularityModel | undefined;
   #vectors = new Float32Array(0);
 
   constructor(userCount: number, filmCount: number) {
@@ -47,7 +47,6 @@ export class DailyRelevance {
     this.#taken = new Uint8Array(userCount * filmCount);
     this.#clicks = new Float64Array(filmCount);
     this.#looks = new Float64Array(filmCount);
-    this.popularity = new Float32Array(filmCount);
   }
 
   /** Takes events in, with films as ordinals. */
@@ -63,7 +62,6 @@ export class DailyRelevance {
       this.#timesMs.push(timesMs[row]);
       this.#histories[users[row]].push(item);
       this.#taken[users[row] * this.#filmCount + item] = 1;
-      this.popularity[item]++;
     }
   }
 
@@ -84,6 +82,7 @@ export class DailyRelevance {
       itemCount,
     );
     this.#model = fitIals(matrix, OPTIONS);
+    this.#popularity = fitPopularity(matrix);
     const solver = new IalsUserSolver(this.#model);
     this.#vectors = new Float32Array(this.#histories.length * OPTIONS.dim);
     this.#histories.forEach((history, user) => {
@@ -99,14 +98,19 @@ export class DailyRelevance {
   }
 
   /** Vectors of the items that the last training knew, `dim` values each. */
-  get embeddings(): { readonly values: Float32Array; readonly dim: number } {
-    return { values: this.#model?.itemFactors ?? new Float32Array(0), dim: OPTIONS.dim };
+  get embeddings(): { readonly embeddings: Float32Array; readonly dim: number } {
+    return { embeddings: this.#model?.itemFactors ?? new Float32Array(0), dim: OPTIONS.dim };
+  }
+
+  /** How often items were opened; undefined before the first training. */
+  get popularity(): PopularityModel | undefined {
+    return this.#popularity;
   }
 
   /** Sets `scores[i]` for every item i: its match times a weight plus the logarithm of its rate of clicks, drawn to the mean rate. */
   score(user: number, scores: Float32Array): void {
     const { dim } = OPTIONS;
-    const { values } = this.embeddings;
+    const { embeddings: values } = this.embeddings;
     let clicks = 0;
     let looks = 0;
     for (let item = 0; item < scores.length; item++) {

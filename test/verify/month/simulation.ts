@@ -1,6 +1,6 @@
-import { bestFirst } from '../../../common/best-first.ts';
 import { Candidates, Columns } from '../../../common/columns.ts';
 import { hash32, Random } from '../../../common/random.ts';
+import { TopK } from '../../../common/top-k.ts';
 import { type AudienceParameters, monthProtocol } from '../../../services/simulator/parameters.ts';
 import { react } from '../../../services/simulator/reaction.ts';
 import { bestExpectedClicks, expectedClicks } from '../../../services/simulator/slate-value.ts';
@@ -22,7 +22,7 @@ export interface DayFigures {
   readonly reward: number;
   /** What the best slates would have brought more, a slate. */
   readonly regret: number;
-  /** Share of the examined slots that went to the long tail. */
+  /** Share of the slots that went to the long tail. */
   readonly longTail: number;
   /** The same of the films that came in the last days. */
   readonly fresh: number;
@@ -60,6 +60,8 @@ class Month {
   readonly #relevance: DailyRelevance;
   /** By ordinal: examined slots in the days that are compared. */
   readonly #exposure: Float64Array;
+  readonly #scores: Float32Array;
+  readonly #best = new TopK(BEST);
 
   constructor(world: MonthWorld, seed: number, makePolicy: (world: MonthWorld) => SlatePolicy) {
     const { films, users } = world.audience;
@@ -68,6 +70,7 @@ class Month {
     this.#relevance = new DailyRelevance(users.length, films.length);
     this.#relevance.observe(world.history, world.ordinalOf);
     this.#exposure = new Float64Array(films.length);
+    this.#scores = new Float32Array(films.length);
     this.#policy = makePolicy(world);
   }
 
@@ -79,7 +82,7 @@ class Month {
     this.#relevance.passDay();
     this.#relevance.learn(this.#world.filmOf.length);
     this.#policy.beginDay(this.#relevance, dayMs);
-    const sums = { reward: 0, regret: 0, measured: 0, longTail: 0, fresh: 0, looks: 0 };
+    const sums = { reward: 0, regret: 0, measured: 0, longTail: 0, fresh: 0, slots: 0 };
     const { slatesPerDay } = monthProtocol;
     for (let slate = 0; slate < slatesPerDay; slate++) {
       const timeMs = dayMs + (10 + 8 * slate) * HOUR_MS;
@@ -90,8 +93,8 @@ class Month {
     return {
       reward: sums.reward / slates,
       regret: sums.regret / sums.measured,
-      longTail: sums.longTail / sums.looks,
-      fresh: sums.fresh / sums.looks,
+      longTail: sums.longTail / sums.slots,
+      fresh: sums.fresh / sums.slots,
     };
   }
 
@@ -106,7 +109,7 @@ class Month {
       measured: number;
       longTail: number;
       fresh: number;
-      looks: number;
+      slots: number;
     },
   ): Promise<void> {
     const { audience, fatigue, filmOf, ordinalOf } = this.#world;
@@ -125,9 +128,9 @@ class Month {
     }
     slate.forEach((film, position) => {
       const look = audience.examinationProbability(position);
-      sums.looks += look;
-      sums.longTail += look * audience.supply.longTail[film];
-      sums.fresh += this.#isFresh(ordinalOf[film], timeMs) ? look : 0;
+      sums.slots++;
+      sums.longTail += audience.supply.longTail[film];
+      sums.fresh += Number(this.#isFresh(ordinalOf[film], timeMs));
       if (day >= comparedFromDay) this.#exposure[ordinalOf[film]] += look;
     });
     const events = react(audience, user, slate, timeMs, new Random(hash32(request)), fatigue);
@@ -139,20 +142,20 @@ class Month {
     return this.#world.arrivedMs[item] > timeMs - FRESH_DAYS * DAY_MS;
   }
 
+  /** The best by relevance that the user has not opened, best first, then the others that are fresh. */
   #candidatesOf(user: number, timeMs: number): Candidates {
-    const count = this.#world.filmOf.length;
-    const scores = new Float32Array(count);
+    const scores = this.#scores.subarray(0, this.#world.filmOf.length);
     this.#relevance.score(user, scores);
-    const open = Uint32Array.from(scores.keys()).filter((item) => !this.#relevance.isTaken(user, item));
-    const order = bestFirst(
-      Float32Array.from(open, (item) => scores[item]),
-      open,
-    );
-    const items = Uint32Array.from(order, (row) => open[row]).filter(
-      (item, rank) => rank < BEST || this.#isFresh(item, timeMs),
-    );
+    this.#best.reset(BEST);
+    for (let item = 0; item < scores.length; item++)
+      if (scores[item] >= this.#best.floor && !this.#relevance.isTaken(user, item))
+        this.#best.offer(item, scores[item]);
+    const items = Array.from(this.#best.rows.subarray(0, this.#best.sort()));
+    const chosen = new Set(items);
+    for (let item = scores.length - 1; item >= 0 && this.#isFresh(item, timeMs); item--)
+      if (!chosen.has(item) && !this.#relevance.isTaken(user, item)) items.push(item);
     return new Candidates(
-      items,
+      Uint32Array.from(items),
       new Map([[Columns.ranking, Float32Array.from(items, (item) => scores[item])]]),
     );
   }

@@ -1,6 +1,7 @@
 import type { Candidates } from '../../../common/columns.ts';
 import { RequestContext } from '../../../gen/millrace/type/v1/type.ts';
-import { type Policy, policyOf, rerankingSchema } from '../../../services/reranking/config.ts';
+import { type RerankingConfig, rerankingSchema } from '../../../services/reranking/config.ts';
+import { ExposureLedger } from '../../../services/reranking/fairness/exposure-ledger.ts';
 import { RuledItems } from '../../../services/reranking/ruled-items.ts';
 import { SlateStage } from '../../../services/reranking/stage.ts';
 import type { EventColumns } from '../../../services/simulator/events.ts';
@@ -29,16 +30,24 @@ export interface SlatePolicy {
 /** The re-ranking stage with one policy, its embeddings renewed each day. */
 export class StagePolicy implements SlatePolicy {
   readonly #items: RuledItems;
-  readonly #policy: Policy;
+  readonly #config: RerankingConfig;
+  readonly #ledger: ExposureLedger;
   #stage: SlateStage | undefined;
 
+  /** `settings`: the section `reranking` of a configuration. */
   constructor({ catalogue }: MonthWorld, settings: Record<string, unknown>) {
-    this.#items = new RuledItems(catalogue, [], () => {});
-    this.#policy = policyOf(rerankingSchema.parse(settings), {});
+    this.#items = new RuledItems(catalogue);
+    this.#config = rerankingSchema.parse(settings);
+    const providers = this.#items.fields.values(this.#config.providerAttribute);
+    this.#ledger = new ExposureLedger(this.#config.exposureHalfLife, providers, () => catalogue.size);
   }
 
-  beginDay({ embeddings }: DailyRelevance): void {
-    this.#stage = new SlateStage(this.#items, this.#policy, embeddings.values, embeddings.dim);
+  beginDay({ embeddings, popularity }: DailyRelevance): void {
+    this.#stage = new SlateStage(this.#items, this.#ledger, this.#config, {
+      ...embeddings,
+      popularity,
+      settings: {},
+    });
   }
 
   async choose({ request, timeMs, candidates, limit }: SlateRequest): Promise<Uint32Array> {
@@ -47,7 +56,7 @@ export class StagePolicy implements SlatePolicy {
       timeMs,
       quality: 1,
     });
-    const slate = await this.#stage?.choose(candidates, context, timeMs, limit);
+    const slate = this.#stage?.choose({ candidates, context, nowMs: timeMs, limit, policy: '' });
     return slate?.candidates.items ?? new Uint32Array(0);
   }
 

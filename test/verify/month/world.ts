@@ -48,8 +48,11 @@ export class MonthWorld {
       const arrivedMs = Math.max(0, supply.arrivalMs[film]);
       this.arrivedMs.push(arrivedMs);
       this.ordinalOf[film] = ordinal;
-      const provider = { text: `provider-${supply.provider[film]}` };
-      const item = Item.fromPartial({ id, title, categories: [...categories], attributes: { provider } });
+      const attributes = {
+        provider: { text: `provider-${supply.provider[film]}` },
+        tail: { text: supply.longTail[film] === 1 ? 'long' : 'short' },
+      };
+      const item = Item.fromPartial({ id, title, categories: [...categories], attributes });
       this.catalogue.apply({
         epoch: ordinal + 1,
         ordinal,

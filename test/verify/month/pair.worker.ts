@@ -1,0 +1,6 @@
+import { type PairJob, runPair } from './run-pair.ts';
+
+/** A process that simulates the pairs it is sent, one at a time. */
+process.on('message', (job: PairJob) => {
+  void runPair(job).then((figures) => process.send?.(figures));
+});
