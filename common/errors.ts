@@ -14,6 +14,7 @@ export const Code = {
   INTERNAL: 13,
   UNAVAILABLE: 14,
   DATA_LOSS: 15,
+  UNAUTHENTICATED: 16,
 } as const;
 export type Code = (typeof Code)[keyof typeof Code];
 
@@ -33,6 +34,9 @@ const REASONS = {
   DECISION_UNKNOWN: [Code.NOT_FOUND, 'caller'],
   EPOCH_MISMATCH: [Code.ABORTED, 'caller'],
   OFFSET_TRUNCATED: [Code.OUT_OF_RANGE, 'caller'],
+  ACCESS_TOKEN_UNKNOWN: [Code.UNAUTHENTICATED, 'caller'],
+  ROLE_MISSING: [Code.PERMISSION_DENIED, 'caller'],
+  PRIVACY_BUDGET_SPENT: [Code.RESOURCE_EXHAUSTED, 'caller'],
   CANCELLED: [Code.CANCELLED, 'caller'],
   DEADLINE_EXCEEDED: [Code.DEADLINE_EXCEEDED, 'load'],
   DEADLINE_SPENT: [Code.DEADLINE_EXCEEDED, 'load'],
@@ -52,6 +56,9 @@ const REASONS = {
   QUERY_INVALID: [Code.INVALID_ARGUMENT, 'caller'],
   QUERY_FAILED: [Code.FAILED_PRECONDITION, 'caller'],
   NO_OVERLAP: [Code.FAILED_PRECONDITION, 'caller'],
+  LEDGER_UNAVAILABLE: [Code.UNAVAILABLE, 'operator'],
+  LEDGER_DAMAGED: [Code.DATA_LOSS, 'operator'],
+  CLOCK_SET_BACK: [Code.FAILED_PRECONDITION, 'operator'],
   LOG_UNAVAILABLE: [Code.UNAVAILABLE, 'operator'],
   STORE_LOST: [Code.FAILED_PRECONDITION, 'operator'],
   STAGE_UNAVAILABLE: [Code.UNAVAILABLE, 'operator'],

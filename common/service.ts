@@ -3,6 +3,7 @@ import type { SpanProcessor } from '@opentelemetry/sdk-trace-base';
 import { z } from 'zod';
 import { addressSchema, ConfigSource } from './config.ts';
 import { MillraceError } from './errors.ts';
+import { Access, accessSchema, isLocalAddress } from './rpc/access.ts';
 import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
 import { RpcServer } from './rpc/server.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
@@ -42,6 +43,8 @@ export const SECTIONS = [
   'events',
   'logging',
   'lake',
+  'privacy',
+  'access',
   'train',
 ] as const;
 
@@ -105,7 +108,8 @@ export async function runService(
       ? undefined
       : await serveMetrics(telemetry.metricsPort, telemetry.metricsHost);
   const component = await create({ config, log });
-  const server = new RpcServer({ log });
+  const access = new Access(config.section('access', accessSchema));
+  const server = new RpcServer({ log, access });
   for (const service of component.services) service.addTo(server);
   const port = await server.listen(addresses[name]).catch(async (cause: Error) => {
     await component.close();
@@ -115,6 +119,7 @@ export async function runService(
   });
   component.watchServing((serving) => server.setServing(serving));
   log.info({ address: addresses[name], port }, 'listening');
+  if (!access.hasTokens) log.warn(isLocalAddress(addresses[name]) ? OPEN : CLOSED);
   return {
     port,
     stop: async () => {
@@ -125,6 +130,11 @@ export async function runService(
     },
   };
 }
+
+const OPEN =
+  'no access.tokens are configured: everyone on this machine may administer, analyse and read raw data';
+const CLOSED =
+  'no access.tokens are configured: nobody may administer, analyse or read raw data over the network';
 
 interface ServiceOptions {
   /** Default: that of the process. */

@@ -19,7 +19,7 @@ export interface AllInOne extends Component {
   readonly replica: CatalogueReplica;
 }
 
-/** Puts all services together. The front door serves the orchestrator and the features service's catalogue API. */
+/** Puts all services together. The front door serves the orchestrator, the features service's catalogue API and private answers. */
 export async function createAllInOne(environment: Environment): Promise<AllInOne> {
   const logging = await createLogging(environment);
   const log = memory(contracts.logging, logging);
@@ -55,7 +55,11 @@ export async function createAllInOne(environment: Environment): Promise<AllInOne
     peers,
     orchestrator,
     replica,
-    services: [...orchestrator.services, served(contracts.features, features.implementation)],
+    services: [
+      ...orchestrator.services,
+      served(contracts.features, features.implementation),
+      served(contracts.privacy, logging.privacy),
+    ],
     watchServing: (changed) => watchAll(components, changed),
     close: async () => {
       await orchestrator.close();

@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { type Context, ROOT_CONTEXT } from '@opentelemetry/api';
 import { MillraceError } from '../errors.ts';
+import type { Caller } from './access.ts';
 
 /** What every handler and every client call gets: until when, whether still wanted, and as part of which trace. */
 export interface Call {
@@ -10,6 +11,8 @@ export interface Call {
   readonly signal: AbortSignal;
   /** The span of whoever calls. */
   readonly trace: Context;
+  /** Who calls, where the server knows it by a token. */
+  readonly caller?: Caller;
 }
 
 const NEVER = new AbortController().signal;

@@ -23,9 +23,14 @@ const RETRY_BACKOFF_MS = 5;
 export class Channel {
   readonly #client: Client;
   readonly address: string;
+  readonly #token: string | undefined;
 
-  /** `address`: `host:port`, `unix:path` or any name that grpc-js resolves. */
-  constructor(address: string) {
+  /**
+   * `address`: `host:port`, `unix:path` or any name that grpc-js resolves. `token` goes with every call; default: that of the
+   * process, `MILLRACE_TOKEN`.
+   */
+  constructor(address: string, token = process.env.MILLRACE_TOKEN) {
+    this.#token = token;
     this.address = address;
     this.#client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
   }
@@ -75,7 +80,7 @@ export class Channel {
         passThrough,
         passThrough,
         bytes,
-        tracedMetadata(call),
+        this.#metadata(call),
         { deadline: call.deadlineMs },
         (error: ServiceError | null, response?: Buffer) => {
           call.signal.removeEventListener('abort', cancel);
@@ -89,7 +94,7 @@ export class Channel {
   }
 
   async *#stream(method: ContractMethod, request: unknown, call: Call): AsyncIterable<unknown> {
-    const metadata = tracedMetadata(call);
+    const metadata = this.#metadata(call);
     const options = { deadline: call.deadlineMs };
     const stream = method.requestStream
       ? this.#client.makeBidiStreamRequest(method.path, passThrough, passThrough, metadata, options)
@@ -119,6 +124,13 @@ export class Channel {
     }
   }
 
+  #metadata(call: Call): Metadata {
+    const metadata = new Metadata();
+    injectTrace(call.trace, metadata, metadataSetter);
+    if (this.#token) metadata.set('authorization', `Bearer ${this.#token}`);
+    return metadata;
+  }
+
   async #feed(
     method: ContractMethod,
     requests: AsyncIterable<unknown>,
@@ -138,9 +150,3 @@ function passThrough(bytes: Buffer): Buffer {
 }
 
 const metadataSetter = { set: (metadata: Metadata, key: string, value: string) => metadata.set(key, value) };
-
-function tracedMetadata(call: Call): Metadata {
-  const metadata = new Metadata();
-  injectTrace(call.trace, metadata, metadataSetter);
-  return metadata;
-}

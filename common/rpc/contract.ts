@@ -1,6 +1,7 @@
 import { RequestContext, type Candidates as WireCandidates } from '../../gen/millrace/type/v1/type.ts';
 import { type Candidates, fromWire, toWire } from '../columns.ts';
 import { fieldError, MillraceError, type Reason } from '../errors.ts';
+import type { Role } from './access.ts';
 import type { Call } from './call.ts';
 
 /** A method as ts-proto generates it for grpc-js. */
@@ -50,6 +51,8 @@ type Method<M extends GeneratedMethod> = M['responseStream'] extends true
 export type Service<S extends GeneratedService> = { [K in keyof S]: Method<S[K]> };
 
 interface MethodRules<Request, Response> {
+  /** Whom the method is for. Default: *serve*. */
+  readonly role?: Role;
   /** Fields of the request that hold candidates. */
   readonly request?: readonly FrameFields<Request>[];
   /** Fields of the response that hold candidates. */
@@ -67,6 +70,7 @@ export type Rules<S extends GeneratedService> = {
 /** A method ready for both transports. Messages are `Framed` on the code's side and bytes on the wire's. */
 export interface ContractMethod {
   readonly path: string;
+  readonly role: Role;
   readonly requestStream: boolean;
   readonly responseStream: boolean;
   encodeRequest(message: unknown): Buffer;
@@ -91,6 +95,7 @@ export function contract<S extends GeneratedService>(service: S, rules: Rules<S>
   let name = '';
   for (const [key, generated] of Object.entries(service)) {
     const rule = (rules[key] ?? {}) as unknown as {
+      role?: Role;
       request?: string[];
       response?: string[];
       context?: true;
@@ -99,6 +104,7 @@ export function contract<S extends GeneratedService>(service: S, rules: Rules<S>
     name = generated.path.split('/')[1];
     methods[key] = {
       path: generated.path,
+      role: rule.role ?? 'serve',
       requestStream: generated.requestStream,
       responseStream: generated.responseStream,
       encodeRequest: (message) => generated.requestSerialize(unframe(message, rule.request)),

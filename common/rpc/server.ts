@@ -16,6 +16,7 @@ import { asMillraceError, MillraceError } from '../errors.ts';
 import type { Logger } from '../telemetry/log.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { extractTrace, inSpan, SpanKind } from '../telemetry/trace.ts';
+import { type Access, isLocalAddress } from './access.ts';
 import type { Call } from './call.ts';
 import type { Contract, ContractMethod, GeneratedService, Service } from './contract.ts';
 import { addReflection } from './reflection.ts';
@@ -44,13 +45,19 @@ export class RpcServer {
   readonly #names: string[] = [];
   readonly #log: Logger;
   readonly #inFlightMax: number;
+  readonly #access: Access | undefined;
   readonly #ending = new AbortController();
   #inFlight = 0;
   #port = 0;
+  #isLocal = true;
 
-  /** `inFlightMax`: unary calls beyond it are refused with RESOURCE_EXHAUSTED / OVERLOADED. */
-  constructor(options: { log: Logger; inFlightMax?: number }) {
+  /**
+   * `inFlightMax`: unary calls beyond it are refused with RESOURCE_EXHAUSTED / OVERLOADED. `access`: who may call what; absent: everyone
+   * everything.
+   */
+  constructor(options: { log: Logger; inFlightMax?: number; access?: Access }) {
     this.#log = options.log;
+    this.#access = options.access;
     this.#inFlightMax = options.inFlightMax ?? 1024;
     this.#health.addToServer(this.#server);
   }
@@ -86,6 +93,7 @@ export class RpcServer {
   /** Begins to listen. `address`: `host:port` (port 0 takes a free one) or `unix:path`. Answers the port, 0 for a path. */
   async listen(address: string): Promise<number> {
     addReflection(this.#server, this.#names);
+    this.#isLocal = isLocalAddress(address);
     await removeStaleSocket(address);
     if (address.startsWith('unix:')) await removeDeadSocket(address.slice('unix:'.length));
     this.#port = await new Promise<number>((resolve, reject) =>
@@ -142,7 +150,7 @@ export class RpcServer {
       if (this.#inFlight > this.#inFlightMax) {
         throw new MillraceError('OVERLOADED', `more than ${this.#inFlightMax} calls in flight`);
       }
-      const call = serverCall(grpcCall, controller.signal);
+      const call = this.#admitted(method, grpcCall, controller.signal);
       const response = await inSpan(method.path.slice(1), SpanKind.SERVER, call.trace, async (trace) =>
         method.encodeResponse(await handler(method.decodeRequest(grpcCall.request), { ...call, trace })),
       );
@@ -168,13 +176,11 @@ export class RpcServer {
     stream.on('cancelled', end);
     this.#ending.signal.addEventListener('abort', end);
     try {
+      const call = this.#admitted(method, stream, controller.signal);
       const request = method.requestStream
         ? decoded(stream as ServerDuplexStream<Buffer, Buffer>, method)
         : method.decodeRequest((stream as ServerWritableStream<Buffer, Buffer>).request);
-      for await (const response of handler(
-        request,
-        serverCall(stream, controller.signal),
-      ) as AsyncIterable<unknown>) {
+      for await (const response of handler(request, call) as AsyncIterable<unknown>) {
         if (controller.signal.aborted) break;
         if (!stream.write(method.encodeResponse(response))) await drained(stream, controller.signal);
       }
@@ -184,6 +190,13 @@ export class RpcServer {
     } finally {
       this.#ending.signal.removeEventListener('abort', end);
     }
+  }
+
+  #admitted({ role }: ContractMethod, grpcCall: GrpcCall, signal: AbortSignal): Call {
+    const call = serverCall(grpcCall, signal);
+    const authorization = grpcCall.metadata.get('authorization')[0]?.toString();
+    const caller = this.#access?.admit(role, authorization, this.#isLocal);
+    return caller === undefined ? call : { ...call, caller };
   }
 
   #report(method: ContractMethod, thrown: unknown): MillraceError {

@@ -1,7 +1,7 @@
 import { CandidatesServiceService } from '../../gen/millrace/candidates/v1/candidates.ts';
 import { FeaturesServiceService } from '../../gen/millrace/features/v1/features.ts';
 import { FilteringServiceService } from '../../gen/millrace/filtering/v1/filtering.ts';
-import { LoggingServiceService } from '../../gen/millrace/logging/v1/logging.ts';
+import { LoggingServiceService, PrivacyServiceService } from '../../gen/millrace/logging/v1/logging.ts';
 import { OrchestratorServiceService } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { RankingServiceService } from '../../gen/millrace/ranking/v1/ranking.ts';
 import { RerankingServiceService } from '../../gen/millrace/reranking/v1/reranking.ts';
@@ -133,9 +133,23 @@ export const contracts = {
     },
   }),
 
-  features: contract(FeaturesServiceService, { watchItemCounters: { response: ['counters'] } }),
-  logging: contract(LoggingServiceService, {}),
-  orchestrator: contract(OrchestratorServiceService, {}),
+  features: contract(FeaturesServiceService, {
+    watchItemCounters: { response: ['counters'] },
+    upsertItems: { role: 'operate' },
+    deleteItems: { role: 'operate' },
+    block: { role: 'operate' },
+    unblock: { role: 'operate' },
+  }),
+  logging: contract(LoggingServiceService, {
+    subscribe: { role: 'raw' },
+    getDecision: { role: 'raw' },
+    commit: { role: 'operate' },
+  }),
+  privacy: contract(PrivacyServiceService, {
+    queryPrivate: { role: 'analyse' },
+    getBudget: { role: 'analyse' },
+  }),
+  orchestrator: contract(OrchestratorServiceService, { getDecision: { role: 'raw' } }),
 };
 
 export type StageService = Service<typeof StageServiceService>;
@@ -145,4 +159,5 @@ export type RankingService = Service<typeof RankingServiceService>;
 export type RerankingService = Service<typeof RerankingServiceService>;
 export type FeaturesService = Service<typeof FeaturesServiceService>;
 export type LoggingService = Service<typeof LoggingServiceService>;
+export type PrivacyService = Service<typeof PrivacyServiceService>;
 export type OrchestratorService = Service<typeof OrchestratorServiceService>;

@@ -75,6 +75,16 @@ export const metrics = {
     name: 'millrace_lake_failures_total',
     help: 'Attempts to roll into the lake that failed and will be made again.',
   }),
+  privacyQueriesTotal: new Counter({
+    name: 'millrace_privacy_queries_total',
+    help: 'Private queries by outcome: OK or the reason of the refusal.',
+    labelNames: ['outcome'],
+  }),
+  privacyEpsilonSpent: new Gauge({
+    name: 'millrace_privacy_epsilon_spent',
+    help: 'What an analyst has spent of a data window, at the granted delta.',
+    labelNames: ['analyst', 'window'],
+  }),
   spooledTotal: new Counter({
     name: 'millrace_spooled_total',
     help: 'Decision records that went to the local spool.',

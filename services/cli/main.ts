@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   ope: async () => (await import('./ope.ts')).opeCommand(),
   features: async () => (await import('./features.ts')).featuresCommand(),
   lake: async () => (await import('./lake.ts')).lakeCommand(),
+  privacy: async () => (await import('./privacy.ts')).privacyCommand(),
   serve: async () => (await import('./serve.ts')).serveCommand(),
   ask: async () => (await import('./ask.ts')).askCommand(),
   demo: async () => (await import('./demo.ts')).demoCommand(),

@@ -6,7 +6,7 @@ import { loggingSchema } from '../../common/log/log-config.ts';
 import type { LogFiles } from '../../common/log/log-files.ts';
 import { logFolder, openLog } from '../../common/log/open-log.ts';
 import type { RecordLog } from '../../common/log/record-log.ts';
-import { contracts, type LoggingService } from '../../common/rpc/services.ts';
+import { contracts, type LoggingService, type PrivacyService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
@@ -14,6 +14,7 @@ import type { AppendResponse, Event, SubscribeRequest } from '../../gen/millrace
 import { checkedRecords, payloadName } from './check-events.ts';
 import { EVENTS_MAX } from './config.ts';
 import { Consumers } from './consumers.ts';
+import { PrivateAnswers } from './privacy/answers.ts';
 import { startRetention } from './retention.ts';
 import { startRolling } from './rolling.ts';
 import { EventLog } from './stage.ts';
@@ -22,7 +23,7 @@ import { EventLog } from './stage.ts';
 export async function createLogging(
   { config: source, log }: Environment,
   options: { files?: LogFiles } = {},
-): Promise<Component & { implementation: LoggingService }> {
+): Promise<Component & { implementation: LoggingService; privacy: PrivacyService }> {
   const config = source.section('logging', loggingSchema);
   const { futureHoursMax } = source.section('events', eventsSchema);
   const records = await openLog(source, options);
@@ -31,6 +32,7 @@ export async function createLogging(
   const consumers = await Consumers.open(logFolder(source));
   const retention = startRetention(records, consumers, config.retention, log);
   const rolling = startRolling(records, source, log, (offset) => consumers.commit('lake', offset));
+  const privacy = new PrivateAnswers(source);
   const health = new Health();
   const implementation: LoggingService = {
     append: async ({ events: given }) => {
@@ -60,9 +62,11 @@ export async function createLogging(
   };
   return {
     implementation,
-    services: [served(contracts.logging, implementation)],
+    privacy,
+    services: [served(contracts.logging, implementation), served(contracts.privacy, privacy)],
     watchServing: (watcher) => health.watch(watcher),
     close: async () => {
+      await privacy.close();
       await rolling.stop();
       await retention.stop();
       await records.close();
