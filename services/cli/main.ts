@@ -10,6 +10,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   bundles: async () => (await import('./bundles.ts')).bundlesCommand(),
   ope: async () => (await import('./ope.ts')).opeCommand(),
   features: async () => (await import('./features.ts')).featuresCommand(),
+  rules: async () => (await import('./rules.ts')).rulesCommand(),
   lake: async () => (await import('./lake.ts')).lakeCommand(),
   privacy: async () => (await import('./privacy.ts')).privacyCommand(),
   serve: async () => (await import('./serve.ts')).serveCommand(),

@@ -1,4 +1,4 @@
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { modelPart, sourcesBy } from '../../common/bundle/learnt-sources.ts';
 import { Part } from '../../common/bundle/manifest.ts';
@@ -22,6 +22,7 @@ import { stageComponent } from '../../common/stage-component.ts';
 import { policiesOf, rerankingSchema } from './config.ts';
 import { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { ROWS_MAX, SLATE_MAX } from './limits.ts';
+import { ruleFilePath } from './rules/rule-file.ts';
 import { RuleFileFollower } from './rules/rule-file-follower.ts';
 import { type SlateModels, SlateStage } from './stage.ts';
 
@@ -36,7 +37,7 @@ export async function createReranking(
   const config = source.section('reranking', rerankingSchema);
   const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'reranking', log });
   const rules = new RuleFileFollower({
-    path: resolve(source.home, config.rulesFile ?? 'rules.yaml'),
+    path: ruleFilePath(source.home, config.rulesFile),
     isRequired: config.rulesFile !== undefined,
     sets: [...policiesOf(config, {}).values()].map(({ ruleSet }) => ruleSet),
     log,
@@ -108,7 +109,7 @@ async function* policyVersions(
 }
 
 /** What the bundle has for choosing slates; without a model that has vectors all items are unlike. */
-async function modelsOf(bundle: Bundle): Promise<SlateModels> {
+export async function modelsOf(bundle: Bundle): Promise<SlateModels> {
   const part = sourcesBy('vectors')
     .map(modelPart)
     .find((name) => bundle.has(name));

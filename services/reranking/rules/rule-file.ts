@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import { basename } from 'node:path';
+import { basename, resolve } from 'node:path';
 import type { z } from 'zod';
 import { MillraceError } from '../../../common/errors.ts';
 import { type Fault, findFaults, type IndexedRule } from './file-faults.ts';
@@ -27,6 +27,11 @@ export interface RuleFile {
 
 /** No rules at all. */
 export const noRules: RuleFile = { rules: [], sets: [], version: '' };
+
+/** Where the rule file is that a configuration names, or leaves open. */
+export function ruleFilePath(home: string, configured: string | undefined): string {
+  return resolve(home, configured ?? 'rules.yaml');
+}
 
 /**
  * Reads a rule file. CONFIG_INVALID with a line `file:line:column: reason` for every fault, or where it cannot be read.

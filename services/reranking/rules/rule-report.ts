@@ -1,6 +1,12 @@
+import { SLATE_DEFAULT } from '../limits.ts';
 import type { CompiledRule } from './compiled-rule.ts';
 import { canMeet } from './file-faults.ts';
 import type { RuleSet } from './rule-set.ts';
+import type { RuleEffect } from './schema.ts';
+
+/** Effects by which an item is meant to be shown. */
+const SHOWING: readonly RuleEffect[] = ['pin', 'require', 'boost', 'freshness'];
+const LIMITS: readonly RuleEffect[] = ['cap', 'require'];
 
 /** One rule that goes before another on items that both match, on some requests. */
 export interface Outranking {
@@ -16,6 +22,8 @@ export interface RuleReport {
   /** By authority; `items`: how many match, whatever their ages. */
   readonly rules: readonly (Pick<CompiledRule, 'name' | 'effect' | 'priority' | 'place'> & {
     items: number;
+    /** Whether only some of them match at a time. */
+    byAge: boolean;
   })[];
   readonly outrankings: readonly Outranking[];
   /** What cannot be met, each with its place. */
@@ -48,21 +56,30 @@ export function reportOn(
     return reason === undefined ? [] : [`${one.place}: rule "${one.name}": ${reason}`];
   });
   return {
-    rules: rules.map(({ name, effect, priority, place }, a) => ({
+    rules: rules.map(({ name, effect, priority, place, ageMs }, a) => ({
       name,
       effect,
       priority,
       place,
       items: both(a, a),
+      byAge: ageMs !== undefined,
     })),
     outrankings: pairs.flatMap(({ one, other, a, b }) => {
-      const why = both(a, b) === 0 ? undefined : whyOver(one, other, a < b, b);
+      const silent = both(a, b) === 0 || other.overrides.includes(a);
+      const why = silent ? undefined : whyOver(one, other, a < b, b);
       return why === undefined ? [] : [{ rule: one.name, over: other.name, why, items: both(a, b) }];
     }),
     faults,
-    warnings: rules.flatMap((rule, a) =>
-      warningsOf(rule, both(a, a)).map((what) => `${rule.place}: rule "${rule.name}": ${what}`),
-    ),
+    warnings: [
+      ...rules.flatMap((rule, a) =>
+        warningsOf(rule, both(a, a)).map((what) => `${rule.place}: rule "${rule.name}": ${what}`),
+      ),
+      ...pairs
+        .filter(
+          ({ one, other, a, b }) => isFutile(one, other, b) && both(a, a) > 0 && both(a, b) === both(a, a),
+        )
+        .map(({ one, other }) => `${one.place}: rule "${one.name}": "${other.name}" excludes all its items`),
+    ],
   };
 }
 
@@ -126,18 +143,32 @@ function whyOver(
   otherIndex: number,
 ): string | undefined {
   if (one.overrides.includes(otherIndex)) return 'overrides it';
-  if (one.effect === 'exclude') return other.effect === 'exclude' ? undefined : 'excludes the items';
+  if (one.effect === 'exclude') return SHOWING.includes(other.effect) ? 'excludes the items' : undefined;
   if (!earlier) return undefined;
   if (one.effect === 'pin' && other.effect === 'pin')
     return one.position === other.position ? 'has the position' : undefined;
-  const limits = ['cap', 'require'];
-  if (limits.includes(one.effect) && limits.includes(other.effect)) return 'where both cannot be met';
+  if (LIMITS.includes(one.effect) && LIMITS.includes(other.effect)) return 'where both cannot be met';
   return undefined;
 }
 
-function warningsOf({ matcher, require }: CompiledRule, items: number): string[] {
+/** Whether `other` excludes, on every request, all that `one` would do something to and it matches too. */
+function isFutile(
+  one: CompiledRule,
+  { effect, when, sets, ageMs }: CompiledRule,
+  otherIndex: number,
+): boolean {
+  const always =
+    effect === 'exclude' && ageMs === undefined && sets === undefined && Object.keys(when).length === 0;
+  return always && one.effect !== 'exclude' && !one.overrides.includes(otherIndex);
+}
+
+function warningsOf({ matcher, require, position }: CompiledRule, items: number): string[] {
   const unmet = matcher.unmet().map((what) => `no item has ${what}`);
   if (unmet.length === 0 && items === 0) unmet.push('no item matches');
+  if (position >= SLATE_DEFAULT)
+    unmet.push(
+      `pins position ${position + 1}; lists have ${SLATE_DEFAULT} where a request asks for no other length`,
+    );
   if (require !== undefined && items > 0 && items < require.itemsMin)
     unmet.push(`needs ${require.itemsMin} items, and ${items} match`);
   return unmet;
