@@ -47,7 +47,7 @@ test('a rule file is in force as soon as it is saved, a refused one leaves the o
   const slate = async () => {
     const candidates = new Candidates(items, new Map([[Columns.ranking, scores]]));
     const response = await reranking.rerank(
-      { context: RequestContext.create(), candidates, limit: 3 },
+      { context: RequestContext.create(), candidates, limit: 3, policy: '' },
       call(),
     );
     const firings = response.firings.map(({ rule, effect, item }) => `${rule}: ${effect} ${item}`);

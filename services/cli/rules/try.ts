@@ -65,12 +65,9 @@ async function replay(
   for (const [done, decision] of decisions.entries()) {
     const request = loggedRequest(decision, now.catalogue);
     if (request === undefined) continue;
-    const { candidates, context, timeMs, limit } = request;
-    dryRun.add(
-      request,
-      without.choose(candidates, context, timeMs, limit),
-      ruled.choose(candidates, context, timeMs, limit),
-    );
+    const { candidates, context, timeMs: nowMs, limit } = request;
+    const asked = { candidates, context, nowMs, limit, policy: '' };
+    dryRun.add(request, without.choose(asked), ruled.choose(asked));
     bars.progress('choosing', done + 1, decisions.length);
   }
   return dryRun;
