@@ -40,11 +40,14 @@ export function valueTable(
   return tableLines(COLUMNS, rows, titleStyle);
 }
 
-/** One JSON line an estimator. */
-export function valueJson(valuations: readonly NamedValuation[]): string[] {
+/** One JSON line an estimator, with `more` first. */
+export function valueJson(
+  valuations: readonly NamedValuation[],
+  more: Record<string, string> = {},
+): string[] {
   return valuations.flatMap((named) => {
     const { weights: _, ...overlap } = named.valuation.overlap;
-    return rowsOf(named).map((row) => JSON.stringify({ policy: named.policy, ...row, overlap }));
+    return rowsOf(named).map((row) => JSON.stringify({ ...more, policy: named.policy, ...row, overlap }));
   });
 }
 

@@ -71,11 +71,19 @@ test('the join in SQL gives what the join in memory gives, late, early and out-o
     await using lake = await openLake(config);
     const logged = events.map((event, offset) => ({ offset, event }));
     for (const until of [events.length, 500]) {
-      const inMemory = await joinImpressions(logged, catalogue, WINDOW, until);
+      const heard: string[][] = [[], []];
+      const inMemory = await joinImpressions(logged, catalogue, WINDOW, until, ({ requestId }) =>
+        heard[0].push(requestId),
+      );
       expect(inMemory.columns.taken.reduce((sum, taken) => sum + taken, 0)).toBeGreaterThan(20);
       expect(inMemory.unseen).toBeGreaterThan(20);
       expect(inMemory.unripe).toBeGreaterThan(5);
-      expect(await lakeImpressions(lake, catalogue, WINDOW, until)).toEqual(inMemory);
+      const inSql = await lakeImpressions(lake, catalogue, WINDOW, until, ({ requestId }) =>
+        heard[1].push(requestId),
+      );
+      expect(inSql).toEqual(inMemory);
+      expect(heard[0]).toHaveLength(inMemory.decisions.length);
+      expect(heard[1]).toEqual(heard[0]);
     }
   }
 });

@@ -1,7 +1,7 @@
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import type { Lake } from '../../../common/lake/lake.ts';
 import { decodeEvent } from '../../../common/log/events.ts';
-import { type Impressions, shownListOf } from './impressions.ts';
+import { type Impressions, type OnDecision, shownListOf } from './impressions.ts';
 import { datasetSql } from './sql.ts';
 
 /**
@@ -13,6 +13,7 @@ export async function lakeImpressions(
   catalogue: Catalogue,
   windowMs: number,
   untilOffset = lake.endOffset,
+  onDecision?: OnDecision,
 ): Promise<Impressions> {
   const records = await lake.query(datasetSql('decisions'), [untilOffset]);
   const numbers = new Map<number, number>();
@@ -20,6 +21,7 @@ export async function lakeImpressions(
     const { decision, timeMs } = decodeEvent(bytes);
     if (decision === undefined) return [];
     numbers.set(records.numbers('row_offset')[row], numbers.size);
+    onDecision?.(decision);
     return [shownListOf(decision, timeMs)];
   });
   const rows = await lake.query(datasetSql('impressions'), [untilOffset, untilOffset, windowMs, untilOffset]);

@@ -81,6 +81,9 @@ const USER_STRIDE = 2 ** 28;
 /** In windows: how long the join waits, by the time of decisions, for feedback or a decision that the log got late. */
 const LATENESS = 2;
 
+/** Hears of each decision, in the order of `Impressions.decisions`. */
+export type OnDecision = (decision: Decision) => void;
+
 /**
  * Joins what was shown, by decision records, with what people did within `windowMs` of it: by request and item, and for feedback
  * that names no request by the user's latest impression of the item. Where a client reports impressions of a request, the items
@@ -93,12 +96,15 @@ export async function joinImpressions(
   catalogue: Catalogue,
   windowMs: number,
   untilOffset = Number.POSITIVE_INFINITY,
+  onDecision?: OnDecision,
 ): Promise<Impressions> {
   const join = new ImpressionJoin(catalogue, windowMs);
   for await (const { offset, event } of events) {
     if (offset >= untilOffset) break;
-    if (event.decision !== undefined) join.decision(event.decision, event.timeMs);
-    else if (event.feedback !== undefined) join.feedback(event.feedback, event.timeMs);
+    if (event.decision !== undefined) {
+      join.decision(event.decision, event.timeMs);
+      onDecision?.(event.decision);
+    } else if (event.feedback !== undefined) join.feedback(event.feedback, event.timeMs);
   }
   return join.finish();
 }

@@ -5,7 +5,7 @@ import { readEventsOf } from '../../../common/log/events.ts';
 import { openLogReader } from '../../../common/log/open-log.ts';
 import { readLake } from './from-lake.ts';
 import { type LogData, readLog } from './from-log.ts';
-import { type Impressions, joinImpressions } from './impressions.ts';
+import { type Impressions, joinImpressions, type OnDecision } from './impressions.ts';
 import { lakeImpressions } from './impressions-from-lake.ts';
 import type { SourceName } from './source-names.ts';
 
@@ -14,7 +14,7 @@ export interface TrainingSource extends AsyncDisposable {
   /** What is there up to an offset, exclusive. LOG_UNAVAILABLE or LAKE_UNAVAILABLE if there is nothing. */
   read(untilOffset?: number): Promise<LogData>;
   /** What was shown and what came of it, as far as `data` was read. */
-  readImpressions(data: LogData, windowMs: number): Promise<Impressions>;
+  readImpressions(data: LogData, windowMs: number, onDecision?: OnDecision): Promise<Impressions>;
 }
 
 export async function openTrainingSource(config: ConfigSource, name: SourceName): Promise<TrainingSource> {
@@ -24,9 +24,9 @@ export async function openTrainingSource(config: ConfigSource, name: SourceName)
         await using log = await openLogReader(config);
         return await readLog(log, untilOffset);
       },
-      readImpressions: async ({ catalogue, endOffset }, windowMs) => {
+      readImpressions: async ({ catalogue, endOffset }, windowMs, onDecision) => {
         await using log = await openLogReader(config);
-        return await joinImpressions(readEventsOf(log), catalogue, windowMs, endOffset);
+        return await joinImpressions(readEventsOf(log), catalogue, windowMs, endOffset, onDecision);
       },
       [Symbol.asyncDispose]: async () => {},
     };
@@ -34,8 +34,8 @@ export async function openTrainingSource(config: ConfigSource, name: SourceName)
   const lake = await openLake(lakeConfig(config));
   return {
     read: (untilOffset) => readLake(lake, untilOffset),
-    readImpressions: ({ catalogue, endOffset }, windowMs) =>
-      lakeImpressions(lake, catalogue, windowMs, endOffset),
+    readImpressions: ({ catalogue, endOffset }, windowMs, onDecision) =>
+      lakeImpressions(lake, catalogue, windowMs, endOffset, onDecision),
     [Symbol.asyncDispose]: () => lake[Symbol.asyncDispose](),
   };
 }
