@@ -1,3 +1,3 @@
 export { histograms } from './histograms.as';
 export { leastSquaresRows } from './least-squares.as';
-export { gramian, panelProducts, sparseProduct } from './products.as';
+export { gramian, panelProducts, rowProducts, sparseProduct } from './products.as';

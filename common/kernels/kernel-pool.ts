@@ -20,7 +20,15 @@ const PAGES_MAX = 65_536;
 const ALIGN_BYTES = 64;
 
 /** Kernels by the number that threads know them by; 0 ends a thread. */
-const KERNELS = ['', 'leastSquaresRows', 'gramian', 'panelProducts', 'sparseProduct', 'histograms'] as const;
+const KERNELS = [
+  '',
+  'leastSquaresRows',
+  'gramian',
+  'panelProducts',
+  'rowProducts',
+  'sparseProduct',
+  'histograms',
+] as const;
 const ARGUMENTS_MAX = 16;
 
 type Kernel = Exclude<(typeof KERNELS)[number], ''>;

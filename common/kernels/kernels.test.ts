@@ -4,6 +4,7 @@ import { Random } from '../random.ts';
 import { InnerProducts } from './inner-products.ts';
 import { KernelPool } from './kernel-pool.ts';
 import { FactorTable, LeastSquaresRows } from './least-squares.ts';
+import { RowProducts } from './row-products.ts';
 import { SparseProduct } from './sparse-product.ts';
 
 const random = new Random(3);
@@ -55,6 +56,25 @@ describe('the kernels agree with plain arithmetic:', () => {
     products.multiply(vectors, asked.subarray(count - 1), table, alone);
     expect(alone).toEqual(scores.subarray((count - 1) * rows));
   });
+
+  it.each([1, 5, 8, 64])(
+    'a row of %i values with each row of its table, one of them cleared, in memory reused',
+    (dim) => {
+      const source = normals(30 * dim);
+      const products = new RowProducts(dim);
+      for (const rows of [30, 7, 12]) {
+        products.reset(rows);
+        for (let row = 0; row < rows; row++) products.set(row, source, row * dim, 0.5);
+        products.clear(rows - 1);
+        const expected = Array.from({ length: rows }, (_, row) => {
+          let sum = 0;
+          for (let i = 0; i < dim; i++) sum += 0.25 * source[2 * dim + i] * source[row * dim + i];
+          return row === rows - 1 ? 0 : sum;
+        });
+        expectClose(products.of(2).subarray(0, rows), expected);
+      }
+    },
+  );
 
   it.each([4, 32, 36, 72])('a sparse matrix times a table of width %i, on one thread and on three', (dim) => {
     const matrix = sparse(150, 23);

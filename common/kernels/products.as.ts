@@ -124,6 +124,14 @@ export function panelProducts(
   }
 }
 
+/** out[r] = `vector` · row r of `table`; `dim` is a multiple of 8. */
+export function rowProducts(vector: usize, table: usize, rows: usize, dim: usize, out: usize): void {
+  const stride = dim << 2;
+  for (let r: usize = 0; r < rows; r++) {
+    store<f32>(out + (r << 2), innerProduct(vector, table + r * stride, dim));
+  }
+}
+
 /** Rows of the table that are added up at a time, so that they stay in the cache. */
 const GRAMIAN_ROWS: usize = 64;
 
