@@ -17,8 +17,8 @@ export interface PolicyValue {
   readonly normal: Interval;
   /**
    * By the percentile bootstrap over rounds (Efron 1979): as skew as the terms are, which with rare clicks and large weights
-   * they are very much. An empirical Bernstein bound would hold for any number of rounds, but says nothing at such weights.
-   * Absent where no resampling was asked for.
+   * they are very much. An empirical Bernstein bound (Maurer, Pontil 2009) would hold for any number of rounds, but where clicks
+   * are rare its term in the largest weight alone exceeds the value. Absent where no resampling was asked for.
    */
   readonly bootstrap?: Interval;
   /** Rounds of the policy's own that would tell about as much. */

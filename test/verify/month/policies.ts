@@ -6,6 +6,7 @@ export const GREEDY = { weights: { relevance: 1 } };
 /** Several aims, a part of the slate for what is new, and the long tail's floor. */
 export const FULL = {
   weights: { relevance: 0.75, diversity: 0.2, freshness: 0.05 },
+  selector: 'dpp',
   groups: {
     tail: { field: 'tail', values: ['long'] },
     fresh: { ageDaysMax: 7 },
