@@ -1,11 +1,11 @@
 import type { Call } from '../../common/rpc/call.ts';
 import { CascadeRun, type Peers, type Query, type Slate, type World } from './run.ts';
+import { choose } from './steps/choose.ts';
 import { filter } from './steps/filter.ts';
 import { guard } from './steps/guard.ts';
 import { hydrate } from './steps/hydrate.ts';
 import { rank } from './steps/rank.ts';
 import { refill } from './steps/refill.ts';
-import { rerank } from './steps/rerank.ts';
 import { retrieve } from './steps/retrieve.ts';
 
 /**
@@ -21,6 +21,6 @@ export async function cascade(query: Query, world: World, peers: Peers, call: Ca
     kept: await filter(run, user, first),
   });
   const ranked = await rank(run, user, kept);
-  const slate = await rerank(run, ranked);
-  return guard(run, user, retrieved, ranked, slate);
+  const choice = await choose(run, user, ranked);
+  return guard(run, user, retrieved, ranked, choice);
 }

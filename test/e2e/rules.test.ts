@@ -5,7 +5,9 @@ import { Candidates, Columns } from '../../common/columns.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
-import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import { RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
+import { DegradedReason, RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import { OneProcess } from '../support/one-process.ts';
 import { freePorts, Processes } from '../support/processes.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyHome } from '../support/tiny-home.ts';
@@ -100,4 +102,33 @@ test('a service whose rule file is refused does not start, and says where and wh
   await save(pin('item-7'), '{name: pinned, match: {ids: item-9}, then: {pin: {position: 900}}}');
   const started = Processes.start({ home: folder.home }, { names: ['reranking'] });
   await expect(started).rejects.toThrow(/rules.yaml:3:.*then.pin.position: Too big/);
+});
+
+test('no item that a rule excludes fills up a list that comes out short, the popular ones included', async () => {
+  await makeTinyHome(folder.home);
+  const others = '[Western, Space, Romance, Crime]';
+  await save(
+    `{name: nature only, when: {surface: kids}, match: {categories: ${others}}, then: {exclude: true}}`,
+  );
+  const env = { MILLRACE__ORCHESTRATOR__CANDIDATES: '10' };
+  await using one = await OneProcess.start(folder.home, env);
+  using channel = new Channel(one.address);
+  const door = channel.client(contracts.orchestrator);
+  const ask = (surface: string) =>
+    door.recommend(
+      RecommendRequest.fromPartial({ userId: 'user-1', limit: 20, context: { surface } }),
+      call(),
+    );
+  const genreOf = ({ itemId }: { itemId: string }) => Number(itemId.split('-')[1]) % 5;
+  expect(new Set((await ask('home')).items.map(genreOf)).size).toBeGreaterThan(1);
+  const kids = await ask('kids');
+  expect(new Set(kids.items.map(genreOf))).toEqual(new Set([4]));
+  expect(kids.degraded).toContain(DegradedReason.DEGRADED_REASON_UNDERFILLED);
+  const recorded = async () => {
+    const { decision } = await door.getDecision({ requestId: kids.requestId }, call());
+    return decision?.firings ?? [];
+  };
+  await expect
+    .poll(() => recorded().catch(() => []), POLL)
+    .toContainEqual(expect.stringMatching(/^nature only: exclude item-\d+$/));
 });

@@ -3,18 +3,19 @@ import { stageStatus } from '../../../common/stage.ts';
 import { metrics } from '../../../common/telemetry/metrics.ts';
 import { DegradedReason } from '../../../gen/millrace/type/v1/type.ts';
 import type { CascadeRun, Slate } from '../run.ts';
+import type { Choice } from './choose.ts';
 import type { Hydrated } from './hydrate.ts';
 
 /**
- * The last look at the list about to leave. What it removes is replaced by the next best candidates that pass, then by the
- * bundle's vetted popular items that pass; if that is not enough the list stays short and says so.
+ * The last look at the list about to leave. What it removes is replaced by the best substitutes that pass and that no rule
+ * excludes; if they are not enough the list stays short and says so.
  */
 export function guard(
   run: CascadeRun,
   { user }: Hydrated,
   retrieved: Candidates,
   ranked: Candidates,
-  slate: Candidates,
+  { slate, substitutes }: Choice,
 ): Slate {
   const { query, world } = run;
   const startedAt = performance.now();
@@ -25,7 +26,7 @@ export function guard(
   for (const reason of removed) if (reason !== 0) metrics.guardRemovedTotal.inc({ reason });
   let admitted = kept(slate.items, removed, query.limit);
   if (admitted.length < query.limit) {
-    const items = withSubstitutes(run, [slate.items, ranked.items, world.fallback]);
+    const items = withSubstitutes(run, slate.items, substitutes);
     admitted = kept(items, run.lastLook('guard', user, items), query.limit);
   }
   run.stages[run.stages.length - 1].durationUs = Math.round((performance.now() - startedAt) * 1000);
@@ -56,10 +57,9 @@ function kept(items: Uint32Array, removed: Uint8Array, limit: number): number[] 
 }
 
 /** The slate, then what may stand in for what is missing, without the items that a rule excluded. */
-function withSubstitutes({ firings }: CascadeRun, [slate, ...others]: Uint32Array[]): Uint32Array {
+function withSubstitutes({ firings }: CascadeRun, slate: Uint32Array, substitutes: Uint32Array): Uint32Array {
   const excluded = new Set(firings.filter(({ effect }) => effect === 'exclude').map(({ item }) => item));
-  const substitutes = others.map((items) => items.filter((item) => !excluded.has(item)));
-  return Uint32Array.from([slate, ...substitutes].flatMap((items) => [...items]));
+  return Uint32Array.of(...slate, ...substitutes.filter((item) => !excluded.has(item)));
 }
 
 /** The items with every column that they have anywhere; 0 where an item was not scored, and propensity 1 where none was drawn. */

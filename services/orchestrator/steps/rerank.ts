@@ -1,8 +1,8 @@
-import { Candidates, Columns } from '../../../common/columns.ts';
+import type { Candidates } from '../../../common/columns.ts';
 import type { CascadeRun } from '../run.ts';
 
-/** The slate with the columns that the stage gives; the ranking's best while the re-ranking stage is away. */
-export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candidates> {
+/** The slate with the columns that the stage gives; undefined if the stage failed. */
+export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candidates | undefined> {
   const { query } = run;
   const response = await run.attempt('reranking', (call) =>
     run.peers.reranking.rerank(
@@ -15,7 +15,7 @@ export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candi
       call,
     ),
   );
-  if (response === undefined) return asSlate(ranked, query.limit);
+  if (response === undefined) return undefined;
   run.firings = response.firings;
   run.unmet = response.unmet;
   run.policyVersion = response.policyVersion;
@@ -24,15 +24,3 @@ export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candi
 }
 
 const NO_STATE = new Uint8Array(0);
-
-/** The first rows as a slate that was not drawn. */
-function asSlate(ranked: Candidates, limit: number): Candidates {
-  const items = ranked.items.slice(0, limit);
-  return new Candidates(
-    items,
-    new Map([
-      [Columns.reranking, ranked.column(Columns.ranking).slice(0, limit)],
-      [Columns.propensity, new Float32Array(items.length).fill(1)],
-    ]),
-  );
-}
