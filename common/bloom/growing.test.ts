@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { Random } from '../random.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import { bloomEngines } from './filter.ts';
 import { GrowingBloom } from './growing.ts';
 
@@ -9,6 +10,7 @@ it.each(bloomEngines)(
     const random = new Random(11);
     const members = new Set<number>();
     const filter = new GrowingBloom({
+      holds: 'test',
       engine,
       rate: 0.01,
       seed: 5,
@@ -32,14 +34,42 @@ it.each(bloomEngines)(
     await filter.untilWhole();
     expect([...members].filter((key) => !holds(key))).toEqual([]);
     expect(whileRebuilding).toBeGreaterThan(0);
-    expect(filter.rebuilds).toBeGreaterThan(0);
+    const { values } = await metrics.bloomRebuiltTotal.get();
+    expect(values.find(({ labels }) => labels.filter === 'test')?.value).toBeGreaterThan(0);
   },
 );
+
+it('a growing filter that most keys have left is made anew without them', async () => {
+  const random = new Random(13);
+  const members = new Set<number>();
+  const filter = new GrowingBloom({
+    holds: 'test',
+    engine: 'typed',
+    rate: 0.01,
+    seed: 5,
+    members: () => Uint32Array.from(members),
+  });
+  const keys = Uint32Array.from({ length: 400 }, () => random.uint32());
+  for (const key of keys) {
+    members.add(key);
+    filter.add(key);
+  }
+  for (const key of keys.subarray(0, 390)) {
+    members.delete(key);
+    filter.left();
+  }
+  await filter.untilWhole();
+  const out = new Uint8Array(keys.length);
+  filter.hasAll(keys, out);
+  expect([...out.subarray(390)]).toEqual(new Array(10).fill(1));
+  expect(out.reduce((sum, hit) => sum + hit, 0)).toBeLessThan(220);
+});
 
 it('a growing filter lets go of keys that left the set, and then errs no more than planned', async () => {
   const random = new Random(12);
   let members = new Set<number>();
   const filter = new GrowingBloom({
+    holds: 'test',
     engine: 'typed',
     rate: 0.01,
     seed: 5,

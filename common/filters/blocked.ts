@@ -15,6 +15,7 @@ export class BlockedItems {
 
   constructor(options: { engine: BloomEngine; blockedFalsePositiveRate: number }) {
     this.#prefilter = new GrowingBloom({
+      holds: 'blocked',
       engine: options.engine,
       rate: options.blockedFalsePositiveRate,
       seed: SEED,
@@ -31,7 +32,7 @@ export class BlockedItems {
   }
 
   unblock(ordinal: number): void {
-    this.#exact.delete(ordinal);
+    if (this.#exact.delete(ordinal)) this.#prefilter.left();
   }
 
   has(ordinal: number): boolean {

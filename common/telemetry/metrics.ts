@@ -107,6 +107,11 @@ export const metrics = {
     name: 'millrace_exposure_gini_ratio',
     help: 'Gini coefficient of the slots that items held lately, over the whole catalogue.',
   }),
+  bloomRebuiltTotal: new Counter({
+    name: 'millrace_bloom_rebuilt_total',
+    help: 'Bloom filters made anew because they had grown, by what they hold.',
+    labelNames: ['filter'],
+  }),
   bloomFalsePositiveRatio: new Gauge({
     name: 'millrace_bloom_false_positive_ratio',
     help: 'Measured false-positive rate of Bloom filters, by what they hold.',

@@ -4,6 +4,7 @@ import { createBloom, readBloom } from '../bloom/engines.ts';
 import { type BloomEngine, type BloomFilter, bloomShape } from '../bloom/filter.ts';
 import { OrdinalSet } from '../ordinal-set.ts';
 import { hash32 } from '../random.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import { isPositive, type User } from '../user-state.ts';
 import { foldAggregates, initialAggregates } from './aggregates.ts';
 
@@ -259,6 +260,7 @@ export class UserRecord {
   #olderThan(count: number, limits: UserLimits): BloomFilter | undefined {
     if (count === 0) return undefined;
     if (this.#older === undefined || count > this.#older.keys) {
+      if (this.#older !== undefined) metrics.bloomRebuiltTotal.inc({ filter: 'seen' });
       const keys = Math.max(FILTER_KEYS_MIN, 2 ** Math.ceil(Math.log2(count)));
       const shape = bloomShape(keys, limits.falsePositiveRate);
       this.#older = { filter: createBloom(limits.bloomEngine, shape, hash32(this.id)), keys };

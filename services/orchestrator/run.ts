@@ -112,6 +112,7 @@ export class CascadeRun {
   ranking: RankingTrail | undefined;
   sourceErrors: Record<string, string> = {};
   readonly #budget: Budget;
+  readonly #acted = new Set<number>();
 
   constructor(query: Query, world: World, peers: Peers, call: Call) {
     this.query = query;
@@ -152,9 +153,17 @@ export class CascadeRun {
   }
 
   /** What the request excludes and what the user did that the state does not know yet, each once. */
-  excluded({ offset }: User): Uint32Array {
-    const { userId, excluded } = this.query;
-    return new Uint32Array(new Set([...excluded, ...this.world.recentUsers.actedSince(userId, offset)]));
+  excluded(user: User): Uint32Array {
+    this.noteActed(user);
+    return new Uint32Array(new Set([...this.query.excluded, ...this.#acted]));
+  }
+
+  /**
+   * Keeps for this request what the user did that the state does not know: to be called when the state is taken, as another request
+   * that gets a later state makes it forgotten.
+   */
+  noteActed({ offset }: User): void {
+    for (const item of this.world.recentUsers.actedSince(this.query.userId, offset)) this.#acted.add(item);
   }
 
   /**

@@ -11,7 +11,7 @@ import {
 import { Action, DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { ExactTruth } from './exact-truth.ts';
 
-const LIMIT = 10;
+const LIMIT_DEFAULT = 10;
 const CONCURRENCY = 8;
 const ACTIONS = [Action.ACTION_CLICK, Action.ACTION_VIEW, Action.ACTION_HIDE] as const;
 const STAGES = ['features', 'candidates', 'filtering', 'ranking', 'reranking', 'guard'] as const;
@@ -26,6 +26,10 @@ export interface DriverOptions {
   readonly random: Random;
   /** The deadline that the driver sets for each call, milliseconds. */
   readonly deadlineMs: number;
+  /** Items that each request asks for. Default 10. */
+  readonly limit?: number;
+  /** See `ExactTruth`. */
+  readonly isPast?: (userId: string, itemId: string) => boolean;
 }
 
 /** What a stretch of time must look like. */
@@ -39,6 +43,8 @@ export interface Expected {
 /** What a stretch of traffic came to. */
 export class Tally {
   requests = 0;
+  /** Items in all answers. */
+  shown = 0;
   readonly latenciesMs: number[] = [];
   /** Answers by degraded reason; `NONE` for answers that were not degraded. */
   readonly reasons = new Map<string, number>();
@@ -59,10 +65,11 @@ export class Tally {
  * know. Feedback that was refused is kept to be sent again with the same event id.
  */
 export class Driver {
-  readonly truth = new ExactTruth();
+  readonly truth: ExactTruth;
   /** Event ids acknowledged. */
   readonly acknowledged = new Set<string>();
   readonly #options: DriverOptions;
+  readonly #limit: number;
   readonly #last = new Map<string, RecommendResponse>();
   #refused: FeedbackEvent[] = [];
   #expected: Expected = {};
@@ -70,6 +77,8 @@ export class Driver {
   #eventCount = 0;
 
   constructor(options: DriverOptions) {
+    this.truth = new ExactTruth(options.isPast);
+    this.#limit = options.limit ?? LIMIT_DEFAULT;
     this.#options = options;
   }
 
@@ -136,9 +145,13 @@ export class Driver {
       const response = await this.#options.door.recommend(request, call);
       tally.latenciesMs.push(performance.now() - startedAt);
       this.#last.set(userId, response);
+      tally.shown += response.items.length;
       const pastUnknown = response.degraded.includes(DegradedReason.DEGRADED_REASON_SEEN_UNCHECKED);
       const ids = response.items.map(({ itemId }) => itemId);
-      tally.violations.push(...this.truth.faults(ids, forbidden, pastUnknown), ...formFaults(response));
+      tally.violations.push(
+        ...this.truth.faults(ids, forbidden, pastUnknown),
+        ...formFaults(response, this.#limit),
+      );
       if (silenceForbidden && this.#expected.degraded && response.degraded.length === 0)
         tally.violations.push('DEGRADED_UNSAID');
       note(tally, response);
@@ -158,7 +171,7 @@ export class Driver {
     const excluded = new Set(paged ? lastIds : lastIds.filter(() => random.next() < 0.5));
     const request = RecommendRequest.fromPartial({
       userId,
-      limit: LIMIT,
+      limit: this.#limit,
       ...(paged ? { pageToken: last.nextPageToken } : { excludeItems: [...excluded] }),
     });
     return { request, excluded };
@@ -198,13 +211,13 @@ export class Driver {
 }
 
 /** Every stage is named, one bundle answered from end to end, and a short list says so. */
-function formFaults({ stages, bundle, items, degraded }: RecommendResponse): string[] {
+function formFaults({ stages, bundle, items, degraded }: RecommendResponse, limit: number): string[] {
   const faults: string[] = [];
   for (const name of STAGES)
     if (!stages.some(({ stage }) => stage === name)) faults.push(`STATUS_MISSING ${name}`);
   for (const { stage, bundle: used } of stages)
     if (used !== '' && used !== bundle) faults.push(`BUNDLE_MIXED ${stage}: ${used} in ${bundle}`);
-  if (items.length < LIMIT && !degraded.includes(DegradedReason.DEGRADED_REASON_UNDERFILLED))
+  if (items.length < limit && !degraded.includes(DegradedReason.DEGRADED_REASON_UNDERFILLED))
     faults.push(`SHORT_UNSAID ${items.length}`);
   return faults;
 }

@@ -15,7 +15,13 @@ export class ExactTruth {
   #now = 0;
   readonly #acted = new Map<string, Map<string, { at: number; hidden: boolean }>>();
   readonly #past = new Map<string, Set<string>>();
+  readonly #isPast: (userId: string, itemId: string) => boolean;
   readonly #gone = new Map<string, { at: number; why: string }>();
+
+  /** `isPast`: what people did before the system was started, beside what `did` is told. */
+  constructor(isPast: (userId: string, itemId: string) => boolean = () => false) {
+    this.#isPast = isPast;
+  }
 
   /** The place of a request that is sent now among the facts. */
   get now(): number {
@@ -40,6 +46,11 @@ export class ExactTruth {
     if (!this.#gone.has(itemId)) this.#gone.set(itemId, { at: ++this.#now, why });
   }
 
+  /** The item is to be offered again: from before that is asked for, it may be. */
+  back(itemId: string): void {
+    this.#gone.delete(itemId);
+  }
+
   /**
    * What is wrong with an answer's items, one text a fault. `pastUnknown`: the answer says that what the user saw is unchecked,
    * which excuses only what was done before the system was started.
@@ -55,7 +66,7 @@ export class ExactTruth {
       if (gone !== undefined && gone.at <= asOf) faults.push(`${gone.why} ${itemId}`);
       if (acted !== undefined && acted.at <= asOf)
         faults.push(`${acted.hidden ? 'HIDDEN' : 'SEEN'} ${itemId} for ${userId}`);
-      if (!pastUnknown && this.#past.get(userId)?.has(itemId))
+      if (!pastUnknown && (this.#past.get(userId)?.has(itemId) || this.#isPast(userId, itemId)))
         faults.push(`SEEN BEFORE ${itemId} for ${userId}`);
       listed.add(itemId);
     }

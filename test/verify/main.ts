@@ -13,6 +13,11 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
       'blocked items are gone and new ones found at once, under load, with the same ordinals everywhere',
     load: async () => (await import('./catalogue.ts')).verifyCatalogue,
   },
+  'filter-leak': {
+    promise:
+      'nothing blocked, hidden or seen is among a million items shown, whatever becomes of the filtering stage',
+    load: async () => (await import('./filter-leak/filter-leak.ts')).verifyFilterLeak,
+  },
   'log-crash': {
     promise:
       'no acknowledged event is lost or counted twice in log, lake and features, whatever is killed and whatever was not fsynced',

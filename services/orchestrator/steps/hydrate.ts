@@ -13,6 +13,12 @@ export interface Hydrated {
 
 /** The user's state, or the last one known here if there is none or an older one, or nobody's. */
 export async function hydrate(run: CascadeRun): Promise<Hydrated> {
+  const hydrated = await taken(run);
+  run.noteActed(hydrated.user);
+  return hydrated;
+}
+
+async function taken(run: CascadeRun): Promise<Hydrated> {
   const { userId } = run.query;
   if (userId === '') return { user: anonymousUser, state: NO_STATE };
   const { recentUsers } = run.world;
