@@ -5,6 +5,7 @@ import type { BloomFilter } from './bloom/filter.ts';
 import { bytesOf, f32Of, f64Of, u32Of } from './columns.ts';
 import { fieldError } from './errors.ts';
 import { initialAggregates } from './users/aggregates.ts';
+import { FOR_EVER } from './users/seen-rules.ts';
 
 /** A user's state as code sees it. The arrays of the history have one entry per event, oldest first. */
 export interface User {
@@ -23,8 +24,12 @@ export interface User {
   readonly positives: number;
   /** Recently seen items, exact, ascending. */
   readonly seen: Uint32Array;
+  /** Until when each of them is seen, seconds since the Unix epoch, exclusive; FOR_EVER. Undefined: all are for ever. */
+  readonly seenUntil: Uint32Array | undefined;
   /** The seen items older than those. */
   readonly seenFilter: BloomFilter | undefined;
+  /** Until when any item of the filter is seen, seconds since the Unix epoch, exclusive; FOR_EVER. */
+  readonly seenFilterUntil: number;
   /** Items hidden by the user, exact, ascending. */
   readonly hidden: Uint32Array;
   /** By `AGGREGATE_INDEX`; NaN where missing. */
@@ -33,6 +38,8 @@ export interface User {
   readonly preferences: ReadonlyMap<string, number>;
   /** Items of friends' latest positive events since they are friends, oldest first. */
   readonly friendItems: Uint32Array;
+  /** Items shown and not acted on since, oldest first, and when, seconds since the Unix epoch. Undefined: impressions are not kept. */
+  readonly shown: { readonly items: Uint32Array; readonly seconds: Uint32Array } | undefined;
 }
 
 const VERSION = 2;
@@ -49,12 +56,26 @@ export const anonymousUser: User = {
   timesMs: new Float64Array(0),
   positives: 0,
   seen: NO_ORDINALS,
+  seenUntil: undefined,
   seenFilter: undefined,
+  seenFilterUntil: FOR_EVER,
   hidden: NO_ORDINALS,
   aggregates: initialAggregates,
   preferences: new Map(),
   friendItems: NO_ORDINALS,
+  shown: { items: NO_ORDINALS, seconds: NO_ORDINALS },
 };
+
+/** What of `user.seen` is seen at the time, ascending. */
+export function seenAt({ seen, seenUntil }: User, nowMs: number): Uint32Array {
+  if (seenUntil === undefined) return seen;
+  return seen.filter((_, place) => seenUntil[place] === FOR_EVER || seenUntil[place] * 1_000 > nowMs);
+}
+
+/** The filter of what was seen longer ago, if anything of it still is. */
+export function seenFilterAt({ seenFilter, seenFilterUntil }: User, nowMs: number): BloomFilter | undefined {
+  return seenFilterUntil === FOR_EVER || seenFilterUntil * 1_000 > nowMs ? seenFilter : undefined;
+}
 
 /** Actions by which a person shows interest; ratings count whatever their value. */
 export function isPositive(action: Action): boolean {
@@ -103,16 +124,26 @@ function decode(bytes: Uint8Array): User {
       timesMs: f64Of(state.historyTimeMs),
       positives: state.positives,
       seen: u32Of(state.seenItem),
+      seenUntil: state.seenUntil.length === 0 ? undefined : u32Of(state.seenUntil),
       seenFilter: state.seenFilter.length === 0 ? undefined : readBloom(state.seenFilter),
+      seenFilterUntil: state.seenFilterUntil === 0 ? FOR_EVER : state.seenFilterUntil,
       hidden: u32Of(state.hiddenItem),
       aggregates: aggregatesOf(state.aggregate),
       preferences: preferencesOf(state),
       friendItems: u32Of(state.friendItem),
+      shown:
+        state.shownItem === undefined
+          ? undefined
+          : { items: u32Of(state.shownItem), seconds: u32Of(state.shownSeconds) },
     };
     const events = user.items.length;
     if (user.actions.length !== events || user.values.length !== events || user.timesMs.length !== events) {
       throw new Error('history columns of unequal length');
     }
+    if (user.seenUntil !== undefined && user.seenUntil.length !== user.seen.length)
+      throw new Error('seen items and their times of unequal number');
+    if (user.shown !== undefined && user.shown.items.length !== user.shown.seconds.length)
+      throw new Error('shown items and their times of unequal number');
     return user;
   } catch (cause) {
     throw fieldError('context.user_state', (cause as Error).message);
@@ -151,11 +182,15 @@ export function encodeUser(user: User): Buffer {
       positives: user.positives,
       seenItem: bytesOf(user.seen),
       seenFilter: user.seenFilter === undefined ? Buffer.alloc(0) : Buffer.from(user.seenFilter.serialise()),
+      seenUntil: user.seenUntil === undefined ? Buffer.alloc(0) : bytesOf(user.seenUntil),
+      seenFilterUntil: user.seenFilterUntil === FOR_EVER ? 0 : user.seenFilterUntil,
       hiddenItem: bytesOf(user.hidden),
       aggregate: bytesOf(user.aggregates),
       preferredCategory: [...user.preferences.keys()],
       preferenceStrength: [...user.preferences.values()],
       friendItem: bytesOf(user.friendItems),
+      shownItem: user.shown === undefined ? undefined : bytesOf(user.shown.items),
+      shownSeconds: user.shown === undefined ? Buffer.alloc(0) : bytesOf(user.shown.seconds),
     }).finish(),
   );
   decodedStates.set(bytes, user);

@@ -9,6 +9,7 @@ import type { FilteringConfig } from './config.ts';
 import { creatorFilter } from './creator.ts';
 import { duplicateFilter } from './duplicate.ts';
 import { excludedFilter } from './excluded.ts';
+import { fatigueFilter } from './fatigue.ts';
 import type { Filter, FilterContext } from './filter.ts';
 import { hiddenFilter } from './hidden.ts';
 import { LabelSets } from './label-sets.ts';
@@ -84,6 +85,7 @@ export class ItemFilters {
       region: regionFilter(this.#regions, scratch),
       age: ageFilter(this.#ages, userAge),
       segment: segmentFilter(this.#segments, userSegments, scratch),
+      fatigue: fatigueFilter(this.#config.fatigue, scratch),
       duplicate: duplicateFilter(scratch),
     };
     return Object.keys(FILTER_TABLE).map((name) => filters[name as FilterName]);

@@ -1,4 +1,5 @@
 import type { OrdinalSet } from '../ordinal-set.ts';
+import { seenAt, seenFilterAt } from '../user-state.ts';
 import type { Filter } from './filter.ts';
 import { listedFilter } from './listed.ts';
 import { FILTER_TABLE } from './table.ts';
@@ -10,13 +11,13 @@ import { FILTER_TABLE } from './table.ts';
  */
 export function seenFilter(scratch: OrdinalSet): Filter {
   const { reason } = FILTER_TABLE.seen;
-  const recent = listedFilter('seen', ({ user }) => user.seen, scratch);
+  const recent = listedFilter('seen', ({ user, nowMs }) => seenAt(user, nowMs), scratch);
   let hits = new Uint8Array(0);
   return {
     ...recent,
     apply(items, removed, context) {
       recent.apply(items, removed, context);
-      const older = context.user.seenFilter;
+      const older = seenFilterAt(context.user, context.nowMs);
       if (older === undefined) return;
       if (hits.length < items.length) hits = new Uint8Array(items.length);
       older.hasAll(items, hits);

@@ -72,6 +72,12 @@ export const FILTER_TABLE = {
     removes: 'items for segments of which the viewer is in none',
     unknown: 'goes where the viewer’s segments are unknown',
   },
+  fatigue: {
+    reason: RemovalReason.REMOVAL_REASON_FATIGUE,
+    policy: 'open',
+    removes: 'items shown to the user as often, of late, as `filtering.fatigue` says, and not acted on since',
+    unknown: 'stays where impressions are not kept',
+  },
   duplicate: {
     reason: RemovalReason.REMOVAL_REASON_DUPLICATE,
     policy: 'closed',

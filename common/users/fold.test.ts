@@ -4,9 +4,11 @@ import { Item } from '../../gen/millrace/features/v1/features.ts';
 import { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
 import { Catalogue } from '../catalogue/catalogue.ts';
-import { decodeUser, encodeUser, isPositive, type User } from '../user-state.ts';
+import { filteringSchema } from '../filters/config.ts';
+import { decodeUser, encodeUser, isPositive, seenAt, type User } from '../user-state.ts';
 import { AGGREGATE_INDEX, foldAggregates, initialAggregates, userAggregates } from './aggregates.ts';
 import { UserFold } from './fold.ts';
+import { FOR_EVER, seenSecondsOf } from './seen-rules.ts';
 import type { UserLimits } from './user-record.ts';
 
 const ITEMS = 100;
@@ -16,7 +18,20 @@ const limits: UserLimits = {
   bloomEngine: 'typed',
   falsePositiveRate: 0.01,
   sessionGapMs: 100,
+  seenSeconds: filteringSchema.parse({}).seen,
+  impressionsMax: 0,
 };
+
+const SECOND_DAYS = 1 / 86_400;
+const RULES = [
+  { actions: [Action.ACTION_VIEW], days: 300 * SECOND_DAYS },
+  { actions: [Action.ACTION_WATCH], days: 50 * SECOND_DAYS },
+  { actions: [Action.ACTION_HIDE, Action.ACTION_RATING] },
+];
+/** Views and watches are forgotten, dislikes make nothing seen, impressions are kept. */
+const forgetful: UserLimits = { ...limits, seenSeconds: seenSecondsOf(RULES), impressionsMax: 4 };
+/** Steps take seconds where the others take milliseconds. */
+const slowly = (events: Step[]): Step[] => events.map((step) => ({ ...step, timeMs: step.timeMs * 1_000 }));
 
 function catalogue(): Catalogue {
   const items = new Catalogue('test');
@@ -198,26 +213,95 @@ test('the fold equals a naive reading of the events, whatever they are', () => {
   );
 });
 
-test('a snapshot with the tail after it equals the whole fold, bit for bit, whenever states were asked for', async () => {
-  await fc.assert(
-    fc.asyncProperty(steps, fc.nat(250), async (events, cut) => {
-      const whole = new UserFold(catalogue(), limits);
+test.each([
+  ['all is seen for ever', limits],
+  ['some is forgotten', forgetful],
+])(
+  'a snapshot with the tail after it equals the whole fold, bit for bit, whenever states were asked for: %s',
+  async (_, rules) => {
+    await fc.assert(
+      fc.asyncProperty(steps, fc.nat(250), async (drawn, cut) => {
+        const events = slowly(drawn);
+        const whole = new UserFold(catalogue(), rules);
+        for (const event of events) {
+          feed(whole, [event]);
+          whole.state(`u${event.user}`, 0);
+        }
+        const head = new UserFold(catalogue(), rules);
+        feed(head, events.slice(0, cut));
+        const { fold: resumed, offset } = UserFold.read(await head.serialise(cut), catalogue(), rules);
+        expect(offset).toBe(cut);
+        feed(resumed, events.slice(cut));
+        for (const user of ['u0', 'u1', 'u2', 'u3', 'nobody']) {
+          expect(encodeUser(resumed.state(user, 9))).toEqual(encodeUser(whole.state(user, 9)));
+        }
+      }),
+      { seed: 1 },
+    );
+  },
+);
+
+test('what is seen only for a time is exact or in the filter until then, and nothing else is', () => {
+  fc.assert(
+    fc.property(steps, (drawn) => {
+      const events = slowly(drawn);
+      const fold = new UserFold(catalogue(), forgetful);
       for (const event of events) {
-        feed(whole, [event]);
-        whole.state(`u${event.user}`, 0);
+        feed(fold, [event]);
+        fold.state(`u${event.user}`, 0);
       }
-      const head = new UserFold(catalogue(), limits);
-      feed(head, events.slice(0, cut));
-      const { fold: resumed, offset } = UserFold.read(await head.serialise(cut), catalogue(), limits);
-      expect(offset).toBe(cut);
-      feed(resumed, events.slice(cut));
-      for (const user of ['u0', 'u1', 'u2', 'u3', 'nobody']) {
-        expect(encodeUser(resumed.state(user, 9))).toEqual(encodeUser(whole.state(user, 9)));
+      for (let user = 0; user < 4; user++) {
+        const own = events.filter((event) => event.user === user && isKnown(event));
+        const now = Math.max(...own.map(({ timeMs }) => timeMs / 1_000));
+        const live = [...naiveUntil(own)].filter(([, until]) => until > now);
+        const older = live.slice(0, -limits.seenExactMax);
+        const exact = live.slice(-limits.seenExactMax).sort(([a], [b]) => a - b);
+        const state = decodeUser(Buffer.from(encodeUser(fold.state(`u${user}`, 1))));
+        expect([...state.seen]).toEqual(exact.map(([item]) => item));
+        if (state.seenUntil === undefined) expect(exact.every(([, until]) => until === FOR_EVER)).toBe(true);
+        else expect([...state.seenUntil]).toEqual(exact.map(([, until]) => until));
+        expect(state.seenFilter?.added ?? 0).toBe(older.length);
+        for (const [item] of older) expect(state.seenFilter?.has(item)).toBe(true);
+        if (older.length > 0)
+          expect(state.seenFilterUntil).toBe(Math.max(...older.map(([, until]) => until)));
+        for (const laterMs of [now * 1_000, (now + 100) * 1_000]) {
+          const left = exact.filter(([, until]) => until === FOR_EVER || until * 1_000 > laterMs);
+          expect([...seenAt(state, laterMs)]).toEqual(left.map(([item]) => item));
+        }
+        expect([...(state.shown?.items ?? [])]).toEqual(naiveShown(own).slice(-forgetful.impressionsMax));
       }
     }),
-    { seed: 1 },
+    { seed: 2 },
   );
 });
+
+/** By item in the order of the first action: until when it is seen, seconds. */
+function naiveUntil(own: readonly Step[]): Map<number, number> {
+  const seconds = new Map<Action, number>([
+    [Action.ACTION_VIEW, 300],
+    [Action.ACTION_WATCH, 50],
+    [Action.ACTION_HIDE, FOR_EVER],
+    [Action.ACTION_RATING, FOR_EVER],
+  ]);
+  const until = new Map<number, number>();
+  for (const { item, action, timeMs } of own) {
+    if (action === Action.ACTION_IMPRESSION || action === Action.ACTION_PREFER) continue;
+    const lasts = seconds.get(action);
+    const now = lasts === undefined ? 0 : Math.min(FOR_EVER, timeMs / 1_000 + lasts);
+    until.set(item, Math.max(until.get(item) ?? 0, now));
+  }
+  return until;
+}
+
+/** Items shown and not acted on since; what goes beyond the limit was forgotten before an action could take it out. */
+function naiveShown(own: readonly Step[]): number[] {
+  let shown: number[] = [];
+  for (const { item, action } of own) {
+    if (action === Action.ACTION_IMPRESSION) shown = [...shown, item].slice(-forgetful.impressionsMax);
+    else if (action !== Action.ACTION_PREFER) shown = shown.filter((other) => other !== item);
+  }
+  return shown;
+}
 
 test('an encoded state decodes to the same user, and damaged bytes are refused', () => {
   const fold = new UserFold(catalogue(), limits);

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { User as UserAttributes } from '../../gen/millrace/features/v1/features.ts';
 import type { Feedback } from '../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../gen/millrace/type/v1/type.ts';
+import { ACTION_BY_NAME } from '../actions.ts';
 import { packArrays, unpackArrays } from '../arrays.ts';
 import type { Catalogue } from '../catalogue/catalogue.ts';
 import { isPositive, type User } from '../user-state.ts';
@@ -19,19 +20,23 @@ const COLUMNS = [
   { name: 'values', type: 'f32', array: Float32Array },
   { name: 'timesMs', type: 'f64', array: Float64Array },
   { name: 'seen', type: 'u32', array: Uint32Array },
+  { name: 'seenUntil', type: 'u32', array: Uint32Array },
   { name: 'positive', type: 'u8', array: Uint8Array },
   { name: 'hidden', type: 'u32', array: Uint32Array },
   { name: 'aggregates', type: 'f64', array: Float64Array },
+  { name: 'shownItems', type: 'u32', array: Uint32Array },
+  { name: 'shownSeconds', type: 'u32', array: Uint32Array },
   { name: 'friendItems', type: 'u32', array: Uint32Array },
 ] as const;
 type ColumnArray = Uint32Array | Uint8Array | Float32Array | Float64Array;
 
 /** Raised whenever the fold makes something else of the same events. */
-const FOLD_VERSION = 1;
+const FOLD_VERSION = 2;
 
 /** Identifies what the fold makes of events: what another one folded must be folded anew. */
-export function foldIdentity({ historyMax, sessionGapMs }: UserLimits): string {
-  return [FOLD_VERSION, historyMax, sessionGapMs, ...userAggregates].join(' ');
+export function foldIdentity({ historyMax, sessionGapMs, seenSeconds, impressionsMax }: UserLimits): string {
+  const seen = [...ACTION_BY_NAME.values()].map((action) => seenSeconds[action]);
+  return [FOLD_VERSION, historyMax, sessionGapMs, impressionsMax, seen, ...userAggregates].join(' ');
 }
 
 /**

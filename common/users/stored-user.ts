@@ -30,6 +30,9 @@ export function encodeRecord(record: UserRecord, limits: UserLimits): Buffer {
     friendItem: bytesOf(columns.friendItems),
   };
   stored.seenItem = bytesOf(columns.seen);
+  stored.seenUntil = bytesOf(columns.seenUntil);
+  stored.shownItem = bytesOf(columns.shownItems);
+  stored.shownSeconds = bytesOf(columns.shownSeconds);
   stored.seenPositive = Buffer.from(columns.positive);
   return Buffer.from(StoredUser.encode(stored).finish());
 }
@@ -45,7 +48,10 @@ export function decodeRecord(bytes: Uint8Array): UserRecord {
     values: f32Of(state.historyValue),
     timesMs: f64Of(state.historyTimeMs),
     seen: u32Of(stored.seenItem),
+    seenUntil: u32Of(stored.seenUntil),
     positive: Uint8Array.from(stored.seenPositive),
+    shownItems: u32Of(stored.shownItem),
+    shownSeconds: u32Of(stored.shownSeconds),
     hidden: u32Of(state.hiddenItem),
     aggregates: aggregatesOf(state.aggregate),
     friendItems: u32Of(state.friendItem),

@@ -1,6 +1,7 @@
+import type { BloomFilter } from '../../common/bloom/filter.ts';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { OrdinalSet } from '../../common/ordinal-set.ts';
-import { isPositive, type User } from '../../common/user-state.ts';
+import { isPositive, seenAt, seenFilterAt, type User } from '../../common/user-state.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 
 /** Of a request what concerns all sources. */
@@ -19,6 +20,7 @@ export class Query {
   readonly #skipped = new OrdinalSet();
   readonly #distinct = new OrdinalSet();
   #user: User | undefined;
+  #seenFilter: BloomFilter | undefined;
   #seeded = false;
   #timeMs = 0;
   #items = new Uint32Array(0);
@@ -33,7 +35,8 @@ export class Query {
     this.#timeMs = timeMs;
     this.#seeded = seeds !== undefined;
     this.#skipped.clear();
-    this.#skipped.addAll(user.seen);
+    this.#seenFilter = seenFilterAt(user, timeMs);
+    this.#skipped.addAll(seenAt(user, timeMs));
     this.#skipped.addAll(user.hidden);
     if (excluded !== undefined) this.#skipped.addAll(excluded);
     if (seeds === undefined) this.#takeHistory(user);
@@ -78,7 +81,7 @@ export class Query {
   /** How many rows beyond its quota a source may have to look at, because `skips` is true for them. */
   get skipCount(): number {
     const deleted = this.#catalogue.size - this.#catalogue.liveCount;
-    return this.#skipped.size + (this.#user?.seenFilter?.added ?? 0) + deleted;
+    return this.#skipped.size + (this.#seenFilter?.added ?? 0) + deleted;
   }
 
   /** True for items that retrieval is not to answer: seen, hidden, excluded or deleted ones, and the seeds. */
@@ -86,7 +89,7 @@ export class Query {
     return (
       this.#skipped.has(ordinal) ||
       this.#catalogue.item(ordinal) === undefined ||
-      (this.#user?.seenFilter?.has(ordinal) ?? false)
+      (this.#seenFilter?.has(ordinal) ?? false)
     );
   }
 

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { declaredFeatureSchema } from '../../common/features/declared.ts';
+import type { FilteringConfig } from '../../common/filters/config.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 
 /** Users of one UpsertUsers, ids of one Resolve. */
@@ -30,6 +31,8 @@ export const featuresSchema = z.strictObject({
   seenExactMax: z.number().int().min(0).max(100_000).default(2_000),
   /** Of the Bloom filter of older seen items. */
   seenFalsePositiveRate: z.number().gt(0).lt(1).default(0.01),
+  /** Latest impressions, of items not acted on since, that the state holds where `filtering.fatigue` is set. */
+  impressionsMax: z.number().int().min(1).max(10_000).default(500),
   /** A pause longer than this begins a session of a user, milliseconds. */
   sessionGapMs: z.number().int().positive().default(1_800_000),
   /** Events between snapshots. */
@@ -49,8 +52,16 @@ export const featuresSchema = z.strictObject({
 });
 export type FeaturesConfig = z.infer<typeof featuresSchema>;
 
-/** The engine of the filtering service makes the filters that it reads. */
-export function userLimits(config: FeaturesConfig, bloomEngine: UserLimits['bloomEngine']): UserLimits {
+/** What is kept of users as filtering wants it; impressions only where it looks at them. */
+export function userLimits(config: FeaturesConfig, { engine, seen, fatigue }: FilteringConfig): UserLimits {
   const { historyMax, seenExactMax, seenFalsePositiveRate: falsePositiveRate, sessionGapMs } = config;
-  return { historyMax, seenExactMax, bloomEngine, falsePositiveRate, sessionGapMs };
+  return {
+    historyMax,
+    seenExactMax,
+    bloomEngine: engine,
+    falsePositiveRate,
+    sessionGapMs,
+    seenSeconds: seen,
+    impressionsMax: fatigue === undefined ? 0 : config.impressionsMax,
+  };
 }

@@ -22,8 +22,7 @@ export async function createFeatures(
   { logging }: { logging: LoggingService },
 ): Promise<Component & { implementation: FeaturesService }> {
   const config = source.section('features', featuresSchema);
-  const { engine } = source.section('filtering', filteringSchema);
-  const limits = userLimits(config, engine);
+  const limits = userLimits(config, source.section('filtering', filteringSchema));
   const opened = await openStore(config, { home: source.home, limits, log });
   const followed = new FollowedFold({ ...opened, logging, config, log });
   const { catalogue } = followed.fold;

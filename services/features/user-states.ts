@@ -34,7 +34,8 @@ export async function getUserState(
 function partsOf(user: User, parts: readonly UserStatePart[]): User {
   const has = (part: UserStatePart): boolean => parts.includes(part);
   const { id, offset, profile, preferences, friendItems, aggregates } = user;
-  const { items, actions, values, timesMs, positives, seen, seenFilter, hidden } = user;
+  const { items, actions, values, timesMs, positives, hidden } = user;
+  const { seen, seenUntil, seenFilter, seenFilterUntil, shown } = user;
   return {
     ...anonymousUser,
     id,
@@ -42,6 +43,8 @@ function partsOf(user: User, parts: readonly UserStatePart[]): User {
     ...(has(UserStatePart.USER_STATE_PART_PROFILE) ? { profile, preferences, friendItems } : {}),
     ...(has(UserStatePart.USER_STATE_PART_HISTORY) ? { items, actions, values, timesMs, positives } : {}),
     ...(has(UserStatePart.USER_STATE_PART_COUNTERS) ? { aggregates } : {}),
-    ...(has(UserStatePart.USER_STATE_PART_SEEN) ? { seen, seenFilter, hidden } : {}),
+    ...(has(UserStatePart.USER_STATE_PART_SEEN)
+      ? { seen, seenUntil, seenFilter, seenFilterUntil, hidden, shown }
+      : {}),
   };
 }

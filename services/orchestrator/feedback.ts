@@ -32,12 +32,14 @@ export interface FeedbackWorld {
   readonly nowMs: number;
   /** See `eventsSchema`. */
   readonly futureHoursMax: number;
+  /** See `seenSecondsOf`. */
+  readonly seenSeconds: Float64Array;
 }
 
 /**
  * Records feedback: durable on return. While the log is away, or does not answer well before the deadline, a call that holds
  * only impressions goes to the spool; any other one is refused with LOG_UNAVAILABLE, or DISK_FULL, and may be retried with the
- * same event ids. Items acted on are out of the next answer; a hide also waits until the features service knows of it, so that
+ * same event ids. Items seen by it are out of the next answer; a hide also waits until the features service knows of it, so that
  * every replica does.
  */
 export async function recordFeedback(
@@ -65,6 +67,7 @@ export async function recordFeedback(
   let hiddenBefore = 0;
   for (const [i, { userId, itemId, action }] of events.entries()) {
     if (action === Action.ACTION_IMPRESSION || action === Action.ACTION_PREFER) continue;
+    if (world.seenSeconds[action] === 0 && action !== Action.ACTION_HIDE) continue;
     world.recentUsers.acted(userId, world.catalogue.ordinalEver(itemId) as number, appended.offsets[i]);
     if (action === Action.ACTION_HIDE) hiddenBefore = Math.max(hiddenBefore, appended.offsets[i] + 1);
   }

@@ -193,6 +193,7 @@ class FrontDoor implements OrchestratorService {
       recentUsers: this.#recentUsers,
       nowMs: systemClock.nowMs(),
       futureHoursMax: this.#parts.futureHoursMax,
+      seenSeconds: this.#parts.filtering.seen,
     };
     return recordFeedback(events, world, call);
   }

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { bytesOf, f32Of } from '../../common/columns.ts';
 import { featureSchema } from '../../common/features/schema.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
 import { Random } from '../../common/random.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -18,6 +19,8 @@ const LIMITS: UserLimits = {
   bloomEngine: 'typed',
   falsePositiveRate: 0.01,
   sessionGapMs: 1_800_000,
+  seenSeconds: filteringSchema.parse({}).seen,
+  impressionsMax: 0,
 };
 const ITEMS = 40;
 const data = logOf(

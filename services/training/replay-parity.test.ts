@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { batchName, changeEvents } from '../../common/catalogue/writer.ts';
 import { ConfigSource } from '../../common/config.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { openLake } from '../../common/lake/lake.ts';
 import { decodeEvent, encodeEvent } from '../../common/log/events.ts';
@@ -31,6 +32,8 @@ const LIMITS: UserLimits = {
   bloomEngine: 'typed',
   falsePositiveRate: 0.01,
   sessionGapMs: 60_000,
+  seenSeconds: filteringSchema.parse({}).seen,
+  impressionsMax: 0,
 };
 const ACTIONS = [...ACTION_BY_NAME.values()];
 const userIds = Array.from({ length: USERS }, (_, user) => `u${user}`);

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { filteringSchema } from '../../common/filters/config.ts';
 import type { User } from '../../common/user-state.ts';
 import { AGGREGATE_INDEX } from '../../common/users/aggregates.ts';
 import type { UserLimits } from '../../common/users/user-record.ts';
@@ -13,6 +14,8 @@ const LIMITS: UserLimits = {
   bloomEngine: 'typed',
   falsePositiveRate: 0.01,
   sessionGapMs: 1_800_000,
+  seenSeconds: filteringSchema.parse({}).seen,
+  impressionsMax: 0,
 };
 const { ACTION_VIEW: VIEW, ACTION_RATING: RATING, ACTION_IMPRESSION: SHOWN, ACTION_CLICK: CLICK } = Action;
 

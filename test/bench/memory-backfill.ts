@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { batchName, changeEvents, upsertChanges } from '../../common/catalogue/writer.ts';
+import { filteringSchema } from '../../common/filters/config.ts';
 import type { LoggedEvent } from '../../common/log/events.ts';
 import { createLogger } from '../../common/telemetry/log.ts';
 import { Item } from '../../gen/millrace/features/v1/features.ts';
@@ -16,7 +17,7 @@ const LISTED_AT_ONCE = 10_000;
 /** Folds users, items and counters from the first event on and writes the snapshot, as `millrace features backfill` does. */
 export async function backfillPart(home: string): Promise<Readonly<Record<string, unknown>>> {
   const config = featuresSchema.parse({});
-  const limits = userLimits(config, 'typed');
+  const limits = userLimits(config, filteringSchema.parse({}));
   const startedAt = performance.now();
   const fold = await backfilled(withItems(readEvents(join(home, 'log'))), limits, Number.POSITIVE_INFINITY);
   const foldSeconds = (performance.now() - startedAt) / 1_000;

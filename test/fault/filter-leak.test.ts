@@ -18,5 +18,5 @@ test('an orchestrator that takes what the filtering stage answers is found out',
 }, async () => {
   const { holds, text } = await prove('unguarded');
   expect(holds, text).toBe(false);
-  expect(text).toMatch(/leaks: \d+;.* BLOCKED \d+/);
+  expect(text).toMatch(/violations: \d+;.* BLOCKED \d+/);
 });

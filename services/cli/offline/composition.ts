@@ -28,8 +28,7 @@ import { openRetrieval } from './offline-retrieval.ts';
 
 /** The limits of users' states that the features service is configured with. */
 export function configuredLimits({ config }: Environment): UserLimits {
-  const { engine } = config.section('filtering', filteringSchema);
-  return userLimits(config.section('features', featuresSchema), engine);
+  return userLimits(config.section('features', featuresSchema), config.section('filtering', filteringSchema));
 }
 
 /** The services as training sees them: the real ones, in this process. */

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { describe, expect, test } from 'vitest';
 import { pause } from '../../../common/clock.ts';
 import { ConfigSource } from '../../../common/config.ts';
+import { filteringSchema } from '../../../common/filters/config.ts';
 import { Random } from '../../../common/random.ts';
 import { type Call, rootCall } from '../../../common/rpc/call.ts';
 import { Channel } from '../../../common/rpc/client.ts';
@@ -47,7 +48,10 @@ const SMALL = {
   MILLRACE__FEATURES__REDIS__HELD_USERS_MAX: '3',
   MILLRACE__FEATURES__REDIS__LEASE_MS: `${LEASE_MS}`,
 };
-const limits = userLimits(featuresSchema.parse({ historyMax: 20, seenExactMax: 5 }), 'typed');
+const limits = userLimits(
+  featuresSchema.parse({ historyMax: 20, seenExactMax: 5 }),
+  filteringSchema.parse({}),
+);
 const userIds = Array.from({ length: USERS }, (_, user) => `u${user}`);
 const call = (): Call => rootCall({ timeoutMs: 20_000 });
 const log = createLogger('test');

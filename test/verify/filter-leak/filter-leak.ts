@@ -53,6 +53,8 @@ const SHORT: Amounts = {
   slowMs: 1_500,
 };
 const LIMIT = 20;
+/** Of a phase. */
+const VIOLATIONS_PRINTED = 5;
 const CLIENT_DEADLINE_MS = 20_000;
 const SEED = 23;
 /** Of 9,999 in 10,000 measurements the rate is not above its bound: normal quantile. */
@@ -126,11 +128,7 @@ class LeakRun {
     await killed;
     const restarted = filtering.restart('filtering');
     await this.#phase('filtering restarted under way', slates / 2, undefined, restarted);
-    await this.#faulty(
-      'slow',
-      { fault: { delayMs: slowMs }, seenAs: 'filtering:STAGE_TIMEOUT' },
-      slates / 3,
-    );
+    await this.#faulty('slow', { fault: { delayMs: slowMs }, seenAs: 'filtering:STAGE_TIMEOUT' }, slates / 3);
     for (const [what, garbage] of Object.entries(GARBAGE)) await this.#faulty(what, garbage, slates / 2);
     await this.#phase('blocked filter made anew under way', slates, undefined, this.#burst());
     proxy.set('filter');
@@ -181,7 +179,7 @@ class LeakRun {
       `${slates} slates, ${this.#shown} items shown; ${this.#blocked.length} items blocked at the end`,
     );
     this.#print(
-      `leaks: ${violations.length}${[...kinds].map(([kind, count]) => `; ${kind} ${count}`).join('')}`,
+      `violations: ${violations.length}${[...kinds].map(([kind, count]) => `; ${kind} ${count}`).join('')}`,
     );
     const unchecked = this.#tallies.reduce(
       (sum, { reasons }) => sum + (reasons.get('features:SEEN_UNCHECKED') ?? 0),
@@ -189,7 +187,6 @@ class LeakRun {
     );
     this.#print(`answers that say that what was seen is unchecked: ${unchecked}`);
     for (const fault of this.#faults) this.#print(`  ${fault}`);
-    for (const violation of violations.slice(0, 10)) this.#print(`  ${violation}`);
     return violations.length === 0 && this.#faults.length === 0 && unchecked === 0;
   }
 
@@ -216,8 +213,9 @@ class LeakRun {
     const reasons = [...tally.reasons].map(([reason, count]) => `${reason} ${count}`).join(', ');
     const seconds = (performance.now() - startedAt) / 1_000;
     this.#print(
-      `${what}: ${tally.requests} slates, ${tally.shown} shown, ${tally.violations.length} leaks, ${seconds.toFixed(0)} s; ${reasons}`,
+      `${what}: ${tally.requests} slates, ${tally.shown} shown, ${tally.violations.length} violations, ${seconds.toFixed(0)} s; ${reasons}`,
     );
+    for (const violation of tally.violations.slice(0, VIOLATIONS_PRINTED)) this.#print(`  ${violation}`);
     if (seenAs !== undefined && !tally.reasons.has(seenAs))
       this.#faults.push(`${what}: no answer says ${seenAs}`);
   }

@@ -43,7 +43,7 @@ export class Past {
   async store(home: string, env: Readonly<Record<string, string>>): Promise<number> {
     const config = new ConfigSource({ MILLRACE_HOME: home, ...env });
     const features = config.section('features', featuresSchema);
-    const limits: UserLimits = userLimits(features, config.section('filtering', filteringSchema).engine);
+    const limits: UserLimits = userLimits(features, config.section('filtering', filteringSchema));
     const fold = await backfilled(readEvents(`${home}/log`), limits, Number.POSITIVE_INFINITY);
     const ids = Array.from({ length: this.items }, (_, item) => `item-${item}`);
     const timeMs = Date.now() - DAY_MS;
