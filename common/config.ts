@@ -29,6 +29,13 @@ export class ConfigSource {
     return other;
   }
 
+  /** The same configuration with some fields of a section set anew. */
+  with(section: string, fields: Readonly<Record<string, unknown>>): ConfigSource {
+    const other = this.at(this.home);
+    other.#tree[section] = { ...(this.#tree[section] as object | undefined), ...fields };
+    return other;
+  }
+
   /** The section, checked and with its defaults. An absent section is an empty one. */
   section<S extends z.ZodType>(name: string, schema: S): z.output<S> {
     const parsed = schema.safeParse(this.#tree[name] ?? {});

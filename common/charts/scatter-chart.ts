@@ -15,8 +15,12 @@ export interface Chart {
   readonly title: string;
   readonly xLabel: string;
   readonly yLabel: string;
-  /** Drawn in order, joined by a line. */
-  readonly series: readonly { readonly name: string; readonly points: readonly ChartPoint[] }[];
+  /** Drawn in order; joined by a line unless `isJoined` is false. */
+  readonly series: readonly {
+    readonly name: string;
+    readonly points: readonly ChartPoint[];
+    readonly isJoined?: boolean;
+  }[];
 }
 
 const WIDTH = 720;
@@ -57,7 +61,7 @@ export function scatterChart({ title, xLabel, yLabel, series }: Chart): string {
 }
 
 function drawn(
-  { name, points }: Chart['series'][number],
+  { name, points, isJoined = true }: Chart['series'][number],
   colour: string,
   x: Scale,
   y: Scale,
@@ -74,7 +78,7 @@ function drawn(
     return bar + circle + (label === '' ? '' : text(cx + 7, cy - 6, label, 'start'));
   });
   return [
-    `<polyline points="${at.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>`,
+    isJoined ? `<polyline points="${at.join(' ')}" fill="none" stroke="${colour}" stroke-width="1.5"/>` : '',
     ...marks,
     text(WIDTH - MARGIN.right + 12, MARGIN.top + 16 * index + 8, name, 'start', `style="fill:${colour}"`),
   ].join('\n');

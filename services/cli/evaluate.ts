@@ -92,14 +92,21 @@ export async function evaluate(
     progress = () => {},
   }: { from?: SourceName | undefined; bundle?: string | undefined; k?: number; progress?: Progress } = {},
 ): Promise<Evaluation> {
-  const { home } = environment.config;
-  const { version, logOffset, settings } = await holdoutOf(home, bundle);
-  const config = trainSchema.parse(settings.train);
-  await using events = await openTrainingSource(environment.config, from ?? config.source);
-  const data = await events.read(logOffset);
-  const holdout = holdOut(data, config);
+  const { version, data, holdout } = await readHoldout(environment, { from, bundle });
   const models = await evaluateBundle(environment, version, data, holdout, progress, k);
   return { split: splitName(holdout.split), models };
+}
+
+/** The holdout bundle of `bundle`, or of the champion, and the split that it was made by. */
+export async function readHoldout(
+  { config: source }: Environment,
+  { from, bundle }: { from?: SourceName | undefined; bundle?: string | undefined },
+) {
+  const { version, logOffset, settings } = await holdoutOf(source.home, bundle);
+  const config = trainSchema.parse(settings.train);
+  await using events = await openTrainingSource(source, from ?? config.source);
+  const data = await events.read(logOffset);
+  return { version, data, holdout: holdOut(data, config) };
 }
 
 /** The manifest of the holdout bundle that belongs to the bundle named, or to the champion. */

@@ -7,6 +7,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import('./import.ts')).importCommand(),
   train: async () => (await import('./train.ts')).trainCommand(),
   evaluate: async () => (await import('./evaluate.ts')).evaluateCommand(),
+  pareto: async () => (await import('./pareto.ts')).paretoCommand(),
   bundles: async () => (await import('./bundles.ts')).bundlesCommand(),
   ope: async () => (await import('./ope.ts')).opeCommand(),
   features: async () => (await import('./features.ts')).featuresCommand(),

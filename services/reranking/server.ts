@@ -19,9 +19,10 @@ import {
 import type { Component, Environment } from '../../common/service.ts';
 import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
-import { policiesOf, rerankingSchema } from './config.ts';
+import { policiesOf } from './config.ts';
 import { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { ROWS_MAX, SLATE_MAX } from './limits.ts';
+import { rerankingConfig } from './policies-file.ts';
 import { ruleFilePath } from './rules/rule-file.ts';
 import { RuleFileFollower } from './rules/rule-file-follower.ts';
 import { type SlateModels, SlateStage } from './stage.ts';
@@ -34,7 +35,7 @@ export async function createReranking(
   { features }: { features: FeaturesService },
   replica?: CatalogueReplica,
 ): Promise<Component & { implementation: RerankingService; stage: StageService }> {
-  const config = source.section('reranking', rerankingSchema);
+  const config = rerankingConfig(source);
   const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'reranking', log });
   const rules = new RuleFileFollower({
     path: ruleFilePath(source.home, config.rulesFile),

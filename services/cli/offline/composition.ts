@@ -55,11 +55,7 @@ export async function evaluateBundle(
   progress: Progress,
   k?: number,
 ): Promise<Record<string, Measured>> {
-  const bundle = await new BundleStore(join(environment.config.home, 'bundles')).open(version);
-  const counters = await bundle.decoded(Part.counters, ItemCounters.read);
-  const fold = foldWithout(data, holdout.testPairs, configuredLimits(environment));
-  const stateOf = (userId: string): User => fold.state(userId, data.endOffset);
-  const features = new OfflineFeatures(stateOf, counters).service;
+  const { bundle, stateOf, features } = await heldOutUsers(environment, version, data, holdout);
   await using retrieval = await openRetrieval(environment, version, features);
   await using cascade = await openCascade(environment, version, features);
   const candidates = environment.config.section('candidates', candidatesSchema);
@@ -73,6 +69,20 @@ export async function evaluateBundle(
   recommenders.set('cascade-shuffled', cascade.shuffled(new Random(SHUFFLE_SEED)));
   const background = backgroundOf(data.catalogue, holdout.train);
   return await measure(recommenders, trialsOf(data, holdout), background, progress, k);
+}
+
+/** A holdout bundle and its users as the log without the test pairs makes them. */
+export async function heldOutUsers(
+  environment: Environment,
+  version: string,
+  data: LogData,
+  holdout: Holdout,
+) {
+  const bundle = await new BundleStore(join(environment.config.home, 'bundles')).open(version);
+  const counters = await bundle.decoded(Part.counters, ItemCounters.read);
+  const fold = foldWithout(data, holdout.testPairs, configuredLimits(environment));
+  const stateOf = (userId: string): User => fold.state(userId, data.endOffset);
+  return { bundle, stateOf, features: new OfflineFeatures(stateOf, counters).service };
 }
 
 const SHUFFLE_SEED = 1;

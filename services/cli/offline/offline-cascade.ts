@@ -14,6 +14,7 @@ import {
   type FeaturesService,
   type LoggingService,
   type RankingService,
+  type RerankingService,
 } from '../../../common/rpc/services.ts';
 import type { Environment } from '../../../common/service.ts';
 import { DegradedReason, RequestContext } from '../../../gen/millrace/type/v1/type.ts';
@@ -28,9 +29,13 @@ import { createRanking } from '../../ranking/server.ts';
 import { createReranking } from '../../reranking/server.ts';
 import type { Recommender } from '../../training/evaluation.ts';
 
+type RerankRequest = Parameters<RerankingService['rerank']>[0];
+
 /** The whole cascade on one bundle, as it serves, without servers, deadlines and log. */
 export interface OfflineCascade extends AsyncDisposable {
   readonly recommend: Recommender;
+  /** The slates of a policy of that name; a user's candidates are ranked once for all policies, and the last look is left out. */
+  by(policy: string): Recommender;
   /** The same with the ranker's scores dealt out among the candidates at random: what the ranker is worth. */
   shuffled(random: Random): Recommender;
 }
@@ -71,8 +76,21 @@ export async function openCascade(
           if (FAILURES.has(reason)) throw new MillraceError('INTERNAL', `${stage} failed, reason ${reason}`);
       return items.items;
     };
+  const asked = new Map<string, RerankRequest>();
   return {
     recommend: recommender(peers),
+    by: (policy) => async (request, limit) => {
+      let ranked = asked.get(request.userId);
+      if (ranked === undefined) {
+        await recommender({ ...peers, reranking: keeping(peers.reranking, asked, request.userId) })(
+          request,
+          limit,
+        );
+        ranked = asked.get(request.userId) as RerankRequest;
+      }
+      const { candidates } = await peers.reranking.rerank({ ...ranked, limit, policy }, rootCall());
+      return candidates.items;
+    },
     shuffled: (random) => recommender({ ...peers, ranking: shuffling(peers.ranking, random) }),
     [Symbol.asyncDispose]: async () => {
       for (const { close } of components) await close();
@@ -109,6 +127,21 @@ function worldOf({ config: source }: Environment, replica: CatalogueReplica, fal
     },
     filters: new ItemFilters(replica.catalogue, source.section('filtering', filteringSchema)),
     fallback,
+  };
+}
+
+/** Keeps what re-ranking is asked for a user. */
+function keeping(
+  reranking: RerankingService,
+  asked: Map<string, RerankRequest>,
+  userId: string,
+): RerankingService {
+  return {
+    ...reranking,
+    rerank: (request, call) => {
+      asked.set(userId, request);
+      return reranking.rerank(request, call);
+    },
   };
 }
 

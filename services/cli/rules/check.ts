@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import pc from 'picocolors';
 import { ConfigSource } from '../../../common/config.ts';
 import { MillraceError } from '../../../common/errors.ts';
-import { rerankingSchema } from '../../reranking/config.ts';
+import { rerankingConfig } from '../../reranking/policies-file.ts';
 import { type RuleFile, readRuleFile, ruleFilePath } from '../../reranking/rules/rule-file.ts';
 import { type RuleReport, reportOn } from '../../reranking/rules/rule-report.ts';
 import { RuleSet } from '../../reranking/rules/rule-set.ts';
@@ -28,7 +28,7 @@ export async function checkRules(path: string | undefined, json: boolean): Promi
 
 /** The rule file at `path`, or the one that re-ranking reads. */
 export function readRules(source: ConfigSource, path: string | undefined): RuleFile {
-  const { rulesFile } = source.section('reranking', rerankingSchema);
+  const { rulesFile } = rerankingConfig(source);
   return readRuleFile(path === undefined ? ruleFilePath(source.home, rulesFile) : resolve(path));
 }
 

@@ -3,8 +3,8 @@ import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { ConfigSource } from '../../../common/config.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import { openLogReader } from '../../../common/log/open-log.ts';
-import { rerankingSchema } from '../../reranking/config.ts';
 import { ExposureLedger } from '../../reranking/fairness/exposure-ledger.ts';
+import { rerankingConfig } from '../../reranking/policies-file.ts';
 import { RuledItems } from '../../reranking/ruled-items.ts';
 import { noRules, type RuleFile } from '../../reranking/rules/rule-file.ts';
 import { modelsOf } from '../../reranking/server.ts';
@@ -80,7 +80,7 @@ async function stageOf(
   { bundle, catalogue }: CatalogueNow,
   set: string | undefined,
 ): Promise<SlateStage> {
-  const configured = source.section('reranking', rerankingSchema);
+  const configured = rerankingConfig(source);
   const config = set === undefined ? configured : { ...configured, policy: 'default', ruleSet: set };
   const items = new RuledItems(catalogue);
   await items.use(file);
