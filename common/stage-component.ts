@@ -3,7 +3,7 @@ import type { BundleHost } from './bundle/host.ts';
 import type { CatalogueReplica } from './catalogue/replica.ts';
 import { Channel } from './rpc/client.ts';
 import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
-import { contracts, type FeaturesService, type StageService } from './rpc/services.ts';
+import { contracts, type FeaturesService, type LoggingService, type StageService } from './rpc/services.ts';
 import {
   addressesSchema,
   type Component,
@@ -47,17 +47,29 @@ export function stageComponent<S extends GeneratedService, T>(
   };
 }
 
-/** Serves a stage until a signal ends the process, with a client of the features service at its configured address. */
+/** Serves a stage until a signal ends the process, with clients of the features and the logging service at their configured addresses. */
 export function runStage(
   name: ServiceName,
-  create: (environment: Environment, peers: { features: FeaturesService }) => Promise<Component>,
+  create: (
+    environment: Environment,
+    peers: { features: FeaturesService; logging: LoggingService },
+  ) => Promise<Component>,
 ): Promise<void> {
   return runUntilSignal(() =>
     runService(name, async (environment) => {
-      const { features } = environment.config.section('addresses', addressesSchema);
-      const channel = new Channel(features);
-      const stage = await create(environment, { features: channel.client(contracts.features) });
-      return { ...stage, close: () => stage.close().then(() => channel.close()) };
+      const addresses = environment.config.section('addresses', addressesSchema);
+      const features = new Channel(addresses.features);
+      const logging = new Channel(addresses.logging);
+      const stage = await create(environment, {
+        features: features.client(contracts.features),
+        logging: logging.client(contracts.logging),
+      });
+      const close = async (): Promise<void> => {
+        await stage.close();
+        features.close();
+        logging.close();
+      };
+      return { ...stage, close };
     }),
   );
 }

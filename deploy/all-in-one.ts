@@ -29,7 +29,7 @@ export async function createAllInOne(environment: Environment): Promise<AllInOne
   const candidates = await createCandidates(environment, { features: catalogue }, replica);
   const filtering = await createFiltering(environment, { features: catalogue }, replica);
   const ranking = await createRanking(environment, { features: catalogue }, replica);
-  const reranking = await createReranking(environment, { features: catalogue }, replica);
+  const reranking = await createReranking(environment, { features: catalogue, logging: log }, replica);
   const peers: Peers = {
     features: catalogue,
     candidates: memory(contracts.candidates, candidates),

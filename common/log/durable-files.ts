@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises';
-import { mkdir, open } from 'node:fs/promises';
+import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 /** Makes creations, renames and deletions in `dir` durable. */
@@ -25,4 +25,18 @@ export async function writeFully(file: FileHandle, bytes: Buffer, position: numb
   while (written < bytes.length) {
     written += (await file.write(bytes, written, bytes.length - written, position + written)).bytesWritten;
   }
+}
+
+/** Writes a file whole or not at all, durably; what was there before is replaced. */
+export async function replaceFile(path: string, bytes: string | Uint8Array): Promise<void> {
+  const draft = `${path}.tmp`;
+  const file = await open(draft, 'w');
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+  await rename(draft, path);
+  await syncDirectory(dirname(path));
 }

@@ -111,6 +111,36 @@ export const metrics = {
     name: 'millrace_bloom_rebuilt_total',
     help: 'Bloom filters made anew because they had grown, by what they hold.',
     labelNames: ['filter'],
+  exploredSlotsTotal: new Counter({
+    name: 'millrace_explored_slots_total',
+    help: 'Slots of slates whose item was drawn; its share of millrace_exposed_total{group="all"} is the share explored.',
+  }),
+  exploredPropensityTotal: new Counter({
+    name: 'millrace_explored_propensity_total',
+    help: 'Sum of the propensities of the items in explored slots: over their number, the mean.',
+  }),
+  posteriorVersion: new Gauge({
+    name: 'millrace_posterior_version',
+    help: '1 for the version of the posteriors that bandits serve by.',
+    labelNames: ['version'],
+  }),
+  posteriorAgeSeconds: new Gauge({
+    name: 'millrace_posterior_age_seconds',
+    help: 'Time since the last event that the posteriors in force have learnt from.',
+  }),
+  posteriorRefused: new Gauge({
+    name: 'millrace_posterior_refused',
+    help: '1 while the published posteriors are refused and older ones serve on.',
+  }),
+  ensembleWeight: new Gauge({
+    name: 'millrace_ensemble_weight_ratio',
+    help: "Weight of an ensemble's member, by what the ensemble chooses and the half-life of the member.",
+    labelNames: ['place', 'half_life'],
+  }),
+  banditOutcomesTotal: new Counter({
+    name: 'millrace_bandit_outcomes_total',
+    help: 'Draws that the learner has learnt from, by what was drawn.',
+    labelNames: ['place'],
   }),
   bloomFalsePositiveRatio: new Gauge({
     name: 'millrace_bloom_false_positive_ratio',

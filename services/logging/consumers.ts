@@ -1,7 +1,7 @@
-import { open, readFile, rename } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fieldError } from '../../common/errors.ts';
-import { makeDirectory, syncDirectory } from '../../common/log/durable-files.ts';
+import { makeDirectory, replaceFile } from '../../common/log/durable-files.ts';
 
 const NAME = /^[a-z0-9][a-z0-9._-]{0,63}$/;
 
@@ -45,15 +45,6 @@ export class Consumers {
 
   async #write(): Promise<void> {
     await makeDirectory(dirname(this.#path));
-    const draft = `${this.#path}.tmp`;
-    const file = await open(draft, 'w');
-    try {
-      await file.writeFile(JSON.stringify(Object.fromEntries(this.#committed)));
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(draft, this.#path);
-    await syncDirectory(dirname(this.#path));
+    await replaceFile(this.#path, JSON.stringify(Object.fromEntries(this.#committed)));
   }
 }

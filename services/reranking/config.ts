@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { explorationSchema } from './bandits/config.ts';
 import {
   floorsSchema,
   groupsSchema,
@@ -32,6 +33,7 @@ const fieldsSchema = z.strictObject({
   marginAttribute: z.string().min(1).default('margin'),
   /** The rule file, absolute or from MILLRACE_HOME on. Absent: `rules.yaml` there, if it exists. */
   rulesFile: z.string().min(1).optional(),
+  exploration: explorationSchema.prefault({}),
 });
 
 /** The section `reranking`; what it says of a policy replaces what `policies`, which come from elsewhere, say. */
@@ -59,6 +61,16 @@ function checkNames(config: z.output<typeof fieldsSchema>, context: z.Refinement
     }
   };
   checkGroups(config.floors, ['floors']);
+  const { slots, slates } = config.exploration;
+  checkGroups(slots?.pool.groups.map((group) => ({ group })) ?? [], [
+    'exploration',
+    'slots',
+    'pool',
+    'groups',
+  ]);
+  for (const [i, { policy }] of slates?.arms.entries() ?? [])
+    if (!names.includes(policy))
+      fail(['exploration', 'slates', 'arms', i, 'policy'], `"${policy}" is none of ${names.join(', ')}`);
   checkGroups(config.constraints ?? [], ['constraints']);
   for (const [policy, { constraints }] of Object.entries(config.policies))
     checkGroups(constraints ?? [], ['policies', policy, 'constraints']);

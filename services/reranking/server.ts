@@ -5,7 +5,7 @@ import { Part } from '../../common/bundle/manifest.ts';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { pause } from '../../common/clock.ts';
-import { Columns } from '../../common/columns.ts';
+import { type Candidates, Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import { decodeIals } from '../../common/models/ials.ts';
 import { decodePopularity } from '../../common/models/popularity.ts';
@@ -13,12 +13,14 @@ import type { Call } from '../../common/rpc/call.ts';
 import {
   contracts,
   type FeaturesService,
+  type LoggingService,
   type RerankingService,
   type StageService,
 } from '../../common/rpc/services.ts';
 import type { Component, Environment } from '../../common/service.ts';
 import { checkRows, requestTimeMs, stageStatus } from '../../common/stage.ts';
 import { stageComponent } from '../../common/stage-component.ts';
+import { startBandits } from './bandits/bandits.ts';
 import { policiesOf } from './config.ts';
 import { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { ROWS_MAX, SLATE_MAX } from './limits.ts';
@@ -32,7 +34,7 @@ const POLICY_POLL_MS = 500;
 /** The re-ranking service. `replica`: shared in one process, else one of its own. */
 export async function createReranking(
   { config: source, log }: Environment,
-  { features }: { features: FeaturesService },
+  { features, logging }: { features: FeaturesService; logging?: LoggingService },
   replica?: CatalogueReplica,
 ): Promise<Component & { implementation: RerankingService; stage: StageService }> {
   const config = rerankingConfig(source);
@@ -43,6 +45,7 @@ export async function createReranking(
     sets: [...policiesOf(config, {}).values()].map(({ ruleSet }) => ruleSet),
     log,
   });
+  const bandits = await startBandits(config.exploration, { home: source.home, logging, log });
   let ledger: ExposureLedger | undefined;
   const bundles = new BundleHost<SlateStage>({
     store: new BundleStore(join(source.home, 'bundles')),
@@ -55,21 +58,23 @@ export async function createReranking(
         items.fields.values(config.providerAttribute),
         () => base.size,
       );
-      return new SlateStage(items, ledger, config, await modelsOf(bundle));
+      const owned = {
+        items,
+        ledger,
+        posteriors: bandits.posteriors,
+        idOf: (item: number) => base.idOf(item),
+      };
+      return new SlateStage(owned, config, await modelsOf(bundle));
     },
   });
   const implementation: RerankingService = {
     rerank: ({ context, candidates, limit, policy }) =>
       bundles.use(context.bundle, (stage, bundle) => {
-        checkRows(candidates, ROWS_MAX);
-        if (limit < 1 || limit > SLATE_MAX)
-          throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
+        checkRequest(candidates, limit);
         const nowMs = requestTimeMs(context);
-        const slate = stage.choose({ candidates, context, nowMs, limit, policy });
         return {
           status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
-          ...slate,
-          exploration: [],
+          ...stage.choose({ candidates, context, nowMs, limit, policy }),
         };
       }),
     watchPolicy: ({ version }, call) =>
@@ -80,7 +85,7 @@ export async function createReranking(
     needsColumns: [Columns.ranking],
     givesColumns: () => [Columns.reranking, Columns.propensity],
     rowsMax: ROWS_MAX,
-    faults: () => (rules.fault === '' ? [] : [rules.fault]),
+    faults: () => [rules.fault, bandits.fault()].filter((fault) => fault !== ''),
   };
   return stageComponent({
     traits,
@@ -89,10 +94,17 @@ export async function createReranking(
     bundles,
     catalogue,
     close: async () => {
+      await bandits.stop();
       await rules.stop();
       if (replica === undefined) await catalogue.stop();
     },
   });
+}
+
+function checkRequest(candidates: Candidates, limit: number): void {
+  checkRows(candidates, ROWS_MAX);
+  if (limit < 1 || limit > SLATE_MAX)
+    throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
 }
 
 async function* policyVersions(

@@ -4,6 +4,7 @@ import { Candidates, Columns } from '../../common/columns.ts';
 import { Random } from '../../common/random.ts';
 import { Item } from '../../gen/millrace/features/v1/features.ts';
 import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import { newPosteriors } from './bandits/posteriors.ts';
 import { rerankingSchema } from './config.ts';
 import { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { adjustedMinima } from './fairness/fa-ir.ts';
@@ -45,7 +46,9 @@ function stageOf(settings: object) {
     items.fields.values(config.providerAttribute),
     () => ITEMS,
   );
-  const stage = new SlateStage(items, ledger, config, {
+  const posteriors = newPosteriors(config.exploration);
+  const owned = { items, ledger, posteriors: () => posteriors, idOf: (item: number) => catalogue.idOf(item) };
+  const stage = new SlateStage(owned, config, {
     embeddings: new Float32Array(0),
     dim: 1,
     popularity,

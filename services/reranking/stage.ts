@@ -2,18 +2,25 @@ import { createHash } from 'node:crypto';
 import { Candidates, Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
 import type { PopularityModel } from '../../common/models/popularity.ts';
+import { metrics } from '../../common/telemetry/metrics.ts';
 import type { RuleFiring, UnmetConstraint } from '../../gen/millrace/reranking/v1/reranking.ts';
-import type { RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import type { Exploration, RequestContext } from '../../gen/millrace/type/v1/type.ts';
+import { type ExploredSlate, SlateExploration } from './bandits/exploration.ts';
+import { ItemContexts } from './bandits/item-contexts.ts';
+import { ItemExplorer } from './bandits/item-explorer.ts';
+import type { Posteriors } from './bandits/posteriors.ts';
 import { policiesOf, type RerankingConfig } from './config.ts';
 import { ExposureFloors } from './fairness/exposure-floors.ts';
 import type { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { type ItemGroup, itemGroup } from './fairness/item-group.ts';
+import { freshness } from './objectives/freshness.ts';
+import { novelty } from './objectives/novelty.ts';
 import type { ObjectiveRows } from './objectives/objective.ts';
 import type { RuledItems } from './ruled-items.ts';
 import { limitsOver } from './rules/limits/limits-over.ts';
 import type { LimitOutcome, SlateLimits } from './rules/limits/slate-limits.ts';
 import type { RuleOutcome, RuleSet } from './rules/rule-set.ts';
-import { type Slate, SlateAssembler } from './slate/assembler.ts';
+import { SlateAssembler } from './slate/assembler.ts';
 import { type Shortlist, shortlistOf } from './slate/shortlist.ts';
 import { CosineSimilarity } from './slate/similarity.ts';
 import { SlatePolicy } from './slate/slate-policy.ts';
@@ -39,6 +46,8 @@ export interface SlateResult {
   readonly unmet: UnmetConstraint[];
   /** Identifies everything that decided how the slate was chosen. */
   readonly policyVersion: string;
+  /** What was drawn: the whole slate's policy first, then slots. */
+  readonly exploration: Exploration[];
 }
 
 /** What one bundle gives to the choice of slates. */
@@ -51,6 +60,24 @@ export interface SlateModels {
   readonly settings: Record<string, unknown>;
 }
 
+/** What slates are chosen by beside a bundle's models. */
+export interface SlateParts {
+  readonly items: RuledItems;
+  readonly ledger: ExposureLedger;
+  /** What bandits have learnt, as of now. */
+  readonly posteriors: () => Posteriors;
+  /** The id of an ordinal. */
+  readonly idOf: (ordinal: number) => string;
+}
+
+/** A slate by one policy, owned by its request. */
+interface PolicySlate {
+  readonly items: Uint32Array;
+  readonly utilities: Float32Array;
+  readonly firings: RuleFiring[];
+  readonly unmet: UnmetConstraint[];
+}
+
 /** Chooses slates by one bundle. */
 export class SlateStage {
   readonly #items: RuledItems;
@@ -58,13 +85,16 @@ export class SlateStage {
   readonly #groups: readonly ItemGroup[];
   readonly #policies: ReadonlyMap<string, SlatePolicy>;
   readonly #policyInForce: string;
+  readonly #exploration: SlateExploration | undefined;
+  readonly #posteriors: () => Posteriors;
   readonly #floors: ExposureFloors;
   readonly #similarity: CosineSimilarity;
   readonly #assembler = new SlateAssembler();
   readonly #settings: string;
-  #version = { rules: '-', text: '' };
+  #version = { parts: '', text: '' };
 
-  constructor(items: RuledItems, ledger: ExposureLedger, config: RerankingConfig, models: SlateModels) {
+  constructor(owned: SlateParts, config: RerankingConfig, models: SlateModels) {
+    const { items, ledger } = owned;
     const { fields } = items;
     const { popularity } = models;
     this.#items = items;
@@ -89,28 +119,78 @@ export class SlateStage {
     this.#policies = new Map(
       Array.from(policies, ([name, settings]) => [name, new SlatePolicy(settings, parts, groups)]),
     );
+    this.#posteriors = owned.posteriors;
+    const { slots, slates } = config.exploration;
+    if (slots === undefined && slates === undefined) return;
+    const contexts = new ItemContexts({
+      categories: fields.values('categories'),
+      freshness: freshness(fields.startMs, config.freshnessHalfLifeDays),
+      novelty: novelty(parts.popularity),
+    });
+    const pool = slots?.pool.groups.map((name) => groups.get(name) as ItemGroup) ?? [];
+    const explorer = slots && new ItemExplorer(slots, pool, contexts, owned.idOf);
+    this.#exploration = new SlateExploration({ ...owned, slots, slates, explorer });
   }
 
-  /** FIELD_INVALID where the request names a policy that there is not. */
+  /** FIELD_INVALID where the request names a policy that there is not. A policy that is named is not drawn; slots are. */
   choose(request: SlateRequest): SlateResult {
-    const result = this.#slateBy(this.#policyOf(request), request);
-    this.#ledger.record(result.candidates.items, this.#groups, request.nowMs);
-    return result;
+    const { slate, propensities, exploration } = this.#explored(request);
+    this.#ledger.record(slate.items, this.#groups, request.nowMs);
+    for (const { slot } of exploration) {
+      if (slot === undefined) continue;
+      metrics.exploredSlotsTotal.inc();
+      metrics.exploredPropensityTotal.inc(propensities[slot]);
+    }
+    const { items, utilities, firings, unmet } = slate;
+    const columns = new Map([
+      [Columns.reranking, utilities],
+      [Columns.propensity, propensities],
+    ]);
+    return {
+      candidates: new Candidates(items, columns),
+      firings,
+      unmet,
+      policyVersion: this.policyVersion,
+      exploration,
+    };
   }
 
-  #policyOf({ policy: name }: SlateRequest): SlatePolicy {
+  /** Identifies everything that decides how slates are chosen now. */
+  get policyVersion(): string {
+    const posteriors = this.#exploration === undefined ? '' : this.#posteriors().version;
+    const parts = `${this.#items.rules.version} ${posteriors}`;
+    if (this.#version.parts !== parts) {
+      const text = createHash('sha256').update(`${this.#settings} ${parts}`).digest('hex').slice(0, 16);
+      this.#version = { parts, text };
+    }
+    return this.#version.text;
+  }
+
+  #explored(request: SlateRequest): ExploredSlate<PolicySlate> {
+    const { context, policy: named } = request;
+    const compose = (policy: string, explorer?: ItemExplorer): PolicySlate =>
+      this.#slateBy(this.#policyOf(policy), request, explorer);
+    if (this.#exploration !== undefined) return this.#exploration.choose(context, named, compose);
+    const slate = compose(named);
+    return { slate, propensities: new Float32Array(slate.items.length).fill(1), exploration: [] };
+  }
+
+  /** Empty: the one in force. */
+  #policyOf(name: string): SlatePolicy {
     const policy = this.#policies.get(name === '' ? this.#policyInForce : name);
     if (policy !== undefined) return policy;
     throw fieldError('policy', `"${name}" is none of ${[...this.#policies.keys()].join(', ')}`);
   }
 
   /** The slate that a policy makes; no other slate is changed by it. */
-  #slateBy(policy: SlatePolicy, request: SlateRequest): SlateResult {
-    const { rules, shortlist, firings, limits } = this.#rule(policy, request);
-    const { slate, utilities } = this.#assemble(policy, request, shortlist, limits);
+  #slateBy(policy: SlatePolicy, request: SlateRequest, explorer: ItemExplorer | undefined): PolicySlate {
+    const ruled = this.#rule(policy, request);
+    const { rules, shortlist, firings, limits } = ruled;
+    const { slate, utilities } = this.#assemble(policy, request, ruled, explorer);
     const limited = limits?.outcome() ?? NOTHING_LIMITED;
     return {
-      candidates: slateColumns(shortlist, slate, utilities),
+      items: Uint32Array.from(slate.rows, (row) => shortlist.items[row]),
+      utilities: Float32Array.from(slate.rows, (row) => utilities[row]),
       firings: [
         ...firings,
         ...limited.firings.map(({ rule, row }) => firingOf(rules, rule, shortlist.items[row])),
@@ -119,18 +199,7 @@ export class SlateStage {
         ...limited.unmet.map(({ rule, slots }) => ({ constraint: `rule ${rules.rules[rule].name}`, slots })),
         ...slate.unmet,
       ],
-      policyVersion: this.policyVersion,
     };
-  }
-
-  /** Identifies everything that decides how slates are chosen now. */
-  get policyVersion(): string {
-    const { version } = this.#items.rules;
-    if (this.#version.rules !== version) {
-      const text = createHash('sha256').update(`${this.#settings} ${version}`).digest('hex').slice(0, 16);
-      this.#version = { rules: version, text };
-    }
-    return this.#version.text;
   }
 
   /** What the rules leave to choose from. */
@@ -150,17 +219,19 @@ export class SlateStage {
   #assemble(
     policy: SlatePolicy,
     { candidates, nowMs, limit }: SlateRequest,
-    shortlist: Shortlist,
-    limits: SlateLimits | undefined,
+    { shortlist, limits }: { shortlist: Shortlist; limits: SlateLimits | undefined },
+    explorer: ItemExplorer | undefined,
   ) {
     const { items, pins } = shortlist;
     const size = Math.min(limit, items.length);
-    const order = policy.order(objectiveRows(shortlist, candidates, nowMs), size);
+    const rows = objectiveRows(shortlist, candidates, nowMs);
+    explorer?.begin(rows, size);
+    const order = policy.order(rows, size);
     const floors = this.#floors.constraints(items, size, nowMs);
     const constraints = [...(limits === undefined ? [] : [limits]), ...floors, ...order.constraints];
     this.#similarity.load(items);
     const slate = this.#assembler.assemble(
-      { ...order, pins, constraints },
+      { ...order, pins, constraints, explorer },
       policy.selector,
       this.#similarity,
       limit,
@@ -186,18 +257,4 @@ function objectiveRows(shortlist: Shortlist, { columns }: Candidates, nowMs: num
     return values && Float32Array.from(candidateRows, (row) => values[row]);
   };
   return { items, relevance: scores, column, nowMs };
-}
-
-function slateColumns(
-  { items }: Shortlist,
-  { rows, propensities }: Slate,
-  utilities: ArrayLike<number>,
-): Candidates {
-  return new Candidates(
-    Uint32Array.from(rows, (row) => items[row]),
-    new Map([
-      [Columns.reranking, Float32Array.from(rows, (row) => utilities[row])],
-      [Columns.propensity, propensities.slice()],
-    ]),
-  );
 }

@@ -23,6 +23,7 @@ import { openSources } from '../../services/candidates/sources/table.ts';
 import { RetrieveStage } from '../../services/candidates/stage.ts';
 import { EventLog } from '../../services/logging/stage.ts';
 import { RankStage } from '../../services/ranking/stage.ts';
+import { newPosteriors } from '../../services/reranking/bandits/posteriors.ts';
 import { rerankingSchema } from '../../services/reranking/config.ts';
 import { ExposureLedger } from '../../services/reranking/fairness/exposure-ledger.ts';
 import { RuledItems } from '../../services/reranking/ruled-items.ts';
@@ -145,7 +146,9 @@ async function reranking(
   const ledger = new ExposureLedger(config.exposureHalfLife, providers, () => catalogue.size);
   const popularity = await bundle.decoded(Part.popularity, decodePopularity);
   const models = { embeddings: itemFactors, dim: options.dim, popularity, settings: {} };
-  const stage = new SlateStage(items, ledger, config, models);
+  const posteriors = newPosteriors(config.exploration);
+  const owned = { items, ledger, posteriors: () => posteriors, idOf: (item: number) => catalogue.idOf(item) };
+  const stage = new SlateStage(owned, config, models);
   return (n) => {
     const { candidates, context, limit } = requests[n % requests.length];
     return stage.choose({ candidates, context, nowMs: context.timeMs, limit, policy: '' });

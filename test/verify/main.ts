@@ -36,6 +36,10 @@ const PROOFS: Readonly<Record<string, { promise: string; load: () => Promise<Pro
       'over a simulated month the full re-ranking stage earns no less than greedy relevance and shows twice as much of the catalogue',
     load: async () => (await import('./month/month.ts')).verifyMonth,
   },
+  regret: {
+    promise: 'bandits regret as little as the literature has it, and an ensemble follows a change of taste',
+    load: async () => (await import('./regret/regret.ts')).verifyRegret,
+  },
   trace: {
     promise: 'the trace of one request shows every stage under the right parent, in one process and split',
     load: async () => (await import('./trace.ts')).verifyTrace,

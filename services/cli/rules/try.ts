@@ -3,6 +3,8 @@ import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { ConfigSource } from '../../../common/config.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import { openLogReader } from '../../../common/log/open-log.ts';
+import { noExploration } from '../../reranking/bandits/config.ts';
+import { newPosteriors } from '../../reranking/bandits/posteriors.ts';
 import { ExposureLedger } from '../../reranking/fairness/exposure-ledger.ts';
 import { rerankingConfig } from '../../reranking/policies-file.ts';
 import { RuledItems } from '../../reranking/ruled-items.ts';
@@ -73,20 +75,22 @@ async function replay(
   return dryRun;
 }
 
-/** Re-ranking as it is configured, but for the rules. `set`: the rule set in force, if not the configured one. */
+/** Re-ranking as it is configured, but for the rules, and without exploration. `set`: the rule set in force, if not the configured one. */
 async function stageOf(
   source: ConfigSource,
   file: RuleFile,
   { bundle, catalogue }: CatalogueNow,
   set: string | undefined,
 ): Promise<SlateStage> {
-  const configured = rerankingConfig(source);
+  const configured = { ...rerankingConfig(source), exploration: noExploration };
   const config = set === undefined ? configured : { ...configured, policy: 'default', ruleSet: set };
   const items = new RuledItems(catalogue);
   await items.use(file);
   const providers = items.fields.values(config.providerAttribute);
   const ledger = new ExposureLedger(config.exposureHalfLife, providers, () => catalogue.size);
-  return new SlateStage(items, ledger, config, await modelsOf(bundle));
+  const posteriors = newPosteriors(config.exploration);
+  const owned = { items, ledger, posteriors: () => posteriors, idOf: (item: number) => catalogue.idOf(item) };
+  return new SlateStage(owned, config, await modelsOf(bundle));
 }
 
 function linesOf({ rules, changes }: DryRun, catalogue: Catalogue): string[] {

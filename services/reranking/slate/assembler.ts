@@ -61,9 +61,9 @@ export class SlateAssembler {
       if (row < 0) {
         if (this.#freeCount === 0) continue;
         this.#openSlot(position);
-        if (explorer !== undefined && explored.includes(position)) {
-          ({ row, probability } = explorer.draw(position, this.#eligibleRows()));
-        } else {
+        const draw = explored.includes(position) ? explorer?.draw(position, this.#eligibleRows()) : undefined;
+        if (draw !== undefined) ({ row, probability } = draw);
+        else {
           this.#narrow('objective', position);
           row = selector.next(this.#eligibleRows());
         }

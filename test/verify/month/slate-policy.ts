@@ -1,5 +1,6 @@
 import type { Candidates } from '../../../common/columns.ts';
 import { RequestContext } from '../../../gen/millrace/type/v1/type.ts';
+import { newPosteriors } from '../../../services/reranking/bandits/posteriors.ts';
 import { type RerankingConfig, rerankingSchema } from '../../../services/reranking/config.ts';
 import { ExposureLedger } from '../../../services/reranking/fairness/exposure-ledger.ts';
 import { RuledItems } from '../../../services/reranking/ruled-items.ts';
@@ -29,13 +30,16 @@ export interface SlatePolicy {
 
 /** The re-ranking stage with one policy, its embeddings renewed each day. */
 export class StagePolicy implements SlatePolicy {
+  readonly #world: MonthWorld;
   readonly #items: RuledItems;
   readonly #config: RerankingConfig;
   readonly #ledger: ExposureLedger;
   #stage: SlateStage | undefined;
 
   /** `settings`: the section `reranking` of a configuration. */
-  constructor({ catalogue }: MonthWorld, settings: Record<string, unknown>) {
+  constructor(world: MonthWorld, settings: Record<string, unknown>) {
+    const { catalogue } = world;
+    this.#world = world;
     this.#items = new RuledItems(catalogue);
     this.#config = rerankingSchema.parse(settings);
     const providers = this.#items.fields.values(this.#config.providerAttribute);
@@ -43,7 +47,15 @@ export class StagePolicy implements SlatePolicy {
   }
 
   beginDay({ embeddings, popularity }: DailyRelevance): void {
-    this.#stage = new SlateStage(this.#items, this.#ledger, this.#config, {
+    const { catalogue } = this.#world;
+    const posteriors = newPosteriors(this.#config.exploration);
+    const owned = {
+      items: this.#items,
+      ledger: this.#ledger,
+      posteriors: () => posteriors,
+      idOf: (item: number) => catalogue.idOf(item),
+    };
+    this.#stage = new SlateStage(owned, this.#config, {
       ...embeddings,
       popularity,
       settings: {},
