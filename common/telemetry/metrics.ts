@@ -111,6 +111,7 @@ export const metrics = {
     name: 'millrace_bloom_rebuilt_total',
     help: 'Bloom filters made anew because they had grown, by what they hold.',
     labelNames: ['filter'],
+  }),
   exploredSlotsTotal: new Counter({
     name: 'millrace_explored_slots_total',
     help: 'Slots of slates whose item was drawn; its share of millrace_exposed_total{group="all"} is the share explored.',
