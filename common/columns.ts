@@ -8,6 +8,22 @@ export const Columns = {
   rrf: 'retrieval.rrf',
   /** The first-stage ranker's score. */
   ranking: 'score.ranking',
+  /**
+   * 1-based place by the second-stage model among the rows that it scored; 0: it did not score the row, and the other columns of the
+   * second stage say nothing of it.
+   */
+  secondRank: 'rank.second',
+  /** The second-stage model's probability that the item is taken up. */
+  second: 'score.second',
+  /** Its estimate of the seconds that the item is watched if it is taken up. The column is absent where the model has no such task. */
+  watch: 'score.watch',
+  /** Its estimate of the rating that the item gets if it is taken up. Absent likewise. */
+  rating: 'score.rating',
+  /**
+   * What slates are chosen by before rules and objectives: `score.second` of the rows that the second stage scored, and below all of
+   * them the others in ranking's order. Absent where there is no second stage, or it failed: `score.ranking` then.
+   */
+  relevance: 'score.relevance',
   /** The score that the slate was chosen by. */
   reranking: 'score.reranking',
   /** Probability of the item in its slot, given the earlier slots. */
@@ -15,6 +31,14 @@ export const Columns = {
   /** A millrace.filtering.v1.RemovalReason. */
   removalReason: 'removal.reason',
 } as const;
+
+/** What the second stage says of the items that it scored. */
+export const secondStageColumns = [
+  Columns.secondRank,
+  Columns.second,
+  Columns.watch,
+  Columns.rating,
+] as const;
 
 /** The column of 1-based ranks in one source's list; 0: the source did not retrieve the item. */
 export function rankColumn(source: string): string {

@@ -13,7 +13,8 @@ export interface StageTraits {
   readonly needsColumns?: readonly string[];
   /** As they are at the time of asking: a stage's columns may depend on its bundles. */
   readonly givesColumns?: () => readonly string[];
-  readonly needsUserState?: boolean;
+  /** Likewise. */
+  readonly needsUserState?: () => boolean;
   readonly rowsMax?: number;
   /** What is wrong while it serves on. */
   readonly faults?: () => readonly string[];
@@ -31,7 +32,7 @@ export function stageService<T>(
     version: projectVersion,
     needsColumns: [...(traits.needsColumns ?? [])],
     givesColumns: [...(traits.givesColumns?.() ?? [])],
-    needsUserState: traits.needsUserState ?? false,
+    needsUserState: traits.needsUserState?.() ?? false,
     needsItemIds: false,
     bundlePolicy: BundlePolicy.BUNDLE_POLICY_PINNED,
     rowsMax: traits.rowsMax ?? 10_000,

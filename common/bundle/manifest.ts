@@ -15,6 +15,8 @@ export const Part = {
   fallback: 'fallback',
   /** The first-stage ranker, ONNX, with the feature-schema hash in its metadata. */
   ranker: 'ranker',
+  /** The second-stage model, ONNX, of the same features; absent where ranking alone is as good. */
+  secondStage: 'second-stage',
   /** What the encodings of the ranker's features learnt (common/features/encoder-part.ts); absent where none learns. */
   encoders: 'encoders',
 } as const;

@@ -9,7 +9,7 @@ import { type Epoch, type TrainReport, train, type Validation } from '../onnx/tr
 import { Random } from '../random.ts';
 import { type ScoreRegularisation, scoreRegularised } from '../stability/score-regularisation.ts';
 import { checkExamples, type Examples } from './examples.ts';
-import { inverseWeighted, type PositionBias, positionTower } from './position-tower.ts';
+import { correctedLabels, type PositionBias, positionTower } from './position-tower.ts';
 import { fitStandardiser, type Standardiser, standardise } from './standardiser.ts';
 
 export interface PointwiseOptions {
@@ -94,12 +94,6 @@ export async function fitPointwise(
   const metadata = schemaMetadata(featureSchemaHash);
   const onnx = toBytes(graph, { outputs: { [SCORE_OUTPUT]: score }, parameters: 'initialisers', metadata });
   return { standardiser, layers, onnx, report };
-}
-
-function correctedLabels(labels: Float32Array, bias: PositionBias | undefined): Float32Array {
-  return bias?.propensities === undefined
-    ? labels
-    : inverseWeighted(labels, bias.positions, bias.propensities);
 }
 
 /** The loss of the logits with all that only training knows, and the columns that it is fed beside the features. */

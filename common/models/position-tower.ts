@@ -42,11 +42,9 @@ export function positionTower(
   };
 }
 
-/** Labels over the propensities of their slots: a positive counts for those that were not looked at. */
-export function inverseWeighted(
-  labels: Float32Array,
-  positions: Uint32Array,
-  propensities: ArrayLike<number>,
-): Float32Array {
+/** Labels over the propensities of their slots, where there are any: a positive counts for those that were not looked at. */
+export function correctedLabels(labels: Float32Array, bias: PositionBias | undefined): Float32Array {
+  if (bias?.propensities === undefined) return labels;
+  const { positions, propensities } = bias;
   return labels.map((label, row) => label / propensities[positions[row]]);
 }

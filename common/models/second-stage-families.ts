@@ -51,13 +51,18 @@ const PENALTIES = [
   { l2: 1e-4, lookupL2: 3e-3 },
 ];
 
+/** Rows a batch for so many training rows. */
+export function batchSizeFor(rows: number): number {
+  return clamp(2 ** Math.round(Math.log2(rows / 128)), { min: 32, max: 1024 });
+}
+
 /** Settings to choose from, the default first. */
 function grid(
   name: SecondStageName,
   { rows }: TaskExamples,
   columns: readonly FeatureColumn[],
 ): SecondStageSettings[] {
-  const batchSize = clamp(2 ** Math.round(Math.log2(rows / 128)), { min: 32, max: 1024 });
+  const batchSize = batchSizeFor(rows);
   const epochsForSteps = Math.ceil(STEPS_MIN / Math.ceil(rows / batchSize));
   const epochs = Math.max(
     clamp(Math.floor(VISITS_MAX / rows), EPOCHS),
@@ -72,20 +77,25 @@ function grid(
   return rows < LARGE_ROWS ? each : each.slice(0, 1);
 }
 
-function networkOf(name: SecondStageName, inputs: number): NetworkSettings {
+/** The usual network for so many inputs, with hidden layers of its own or others. */
+export function networkOf(
+  name: SecondStageName,
+  inputs: number,
+  hidden: readonly number[] = HIDDEN,
+): NetworkSettings {
   switch (name) {
     case 'logistic':
       return { model: 'logistic' };
     case 'mlp':
     case 'widedeep':
-      return { model: name, dim: DIM, hidden: HIDDEN };
+      return { model: name, dim: DIM, hidden };
     case 'dcn':
       return {
         model: 'dcn',
         dim: DIM,
         crossLayers: 2,
         ...(inputs > FULL_CROSS_MAX && { mixture: { experts: 2, rank: 32 } }),
-        hidden: HIDDEN,
+        hidden,
         structure: 'parallel',
       };
   }

@@ -220,3 +220,56 @@ describe('a second-stage model', () => {
     await refused({}, { network }).toThrow("column 'plain' is not a categorical one that varies");
   });
 });
+
+describe('the score beside its task', () => {
+  const network = NETWORKS.logistic;
+  const { positions, examples } = shownWorld(3000, 5);
+  const options = {
+    columns: [{ kind: 'numeric', name: 'x' }],
+    tasks: [TASKS[0]],
+    epochs: 30,
+    learningRate: 0.03,
+  } as const;
+  const scored = async (change: Partial<SecondStageOptions>): Promise<Float32Array> => {
+    const { validation: _, ...blind } = optionsFor(network, { ...options, ...change });
+    await using scorer = await Scorer.open((await fitSecondStage(examples, blind)).onnx);
+    return await scorer.run(Float32Array.from({ length: 8 }, (_, slot) => slot));
+  };
+
+  it('is held the nearer to a teacher the larger lambda is', async () => {
+    const probabilities = examples.features.map((x) => 0.05 + 0.1 * x);
+    const distance = async (lambda: number): Promise<number> => {
+      const scores = await scored({ teacher: { lambda, distance: 'cross-entropy', probabilities } });
+      return scores.reduce((sum, score, x) => sum + Math.abs(score - (0.05 + 0.1 * x)), 0);
+    };
+    const [free, held, bound] = [await distance(0), await distance(1), await distance(20)];
+    expect(held).toBeLessThan(free);
+    expect(bound).toBeLessThan(held);
+  });
+
+  it('does not take for merit what comes of the slot', async () => {
+    const range = (scores: Float32Array): number => Math.max(...scores) - Math.min(...scores);
+    const plain = range(await scored({}));
+    expect(plain).toBeGreaterThan(0.4);
+    expect(range(await scored({ positionBias: { positions } }))).toBeLessThan(plain / 2);
+    const propensities = Float64Array.from({ length: 8 }, (_, slot) => examined(slot));
+    expect(range(await scored({ positionBias: { positions, propensities } }))).toBeLessThan(plain / 2);
+    const rated = { ...options, tasks: [TASKS[2]], positionBias: { positions } };
+    await expect(fitSecondStage(train, optionsFor(network, { ...rated, columns: COLUMNS }))).rejects.toThrow(
+      'task rating is squared: teachers and position bias are for binary ones',
+    );
+  });
+});
+
+function examined(slot: number): number {
+  return 0.9 - 0.1 * slot;
+}
+
+/** Rows in slots, a feature that mostly tells the slot and nothing else, and clicks that only depend on the slot. */
+function shownWorld(rows: number, seed: number): { positions: Uint32Array; examples: TaskExamples } {
+  const random = new Random(seed);
+  const positions = Uint32Array.from({ length: rows }, () => random.int(8));
+  const features = Float32Array.from(positions, (slot) => (random.next() < 0.8 ? slot : random.int(8)));
+  const click = Float32Array.from(positions, (slot) => Number(random.next() < examined(slot)));
+  return { positions, examples: { rows, width: 1, features, labels: { click } } };
+}

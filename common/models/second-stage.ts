@@ -1,4 +1,5 @@
 import { Tensor } from 'onnxruntime-node';
+import type { Column } from '../onnx/batches.ts';
 import { toBytes } from '../onnx/encode.ts';
 import { Graph, type Value } from '../onnx/graph.ts';
 import { add, mul, reduceMean, reshape, slice } from '../onnx/operators.ts';
@@ -6,6 +7,7 @@ import { FEATURES_INPUT, SCORE_OUTPUT, schemaMetadata } from '../onnx/scorer.ts'
 import { openSession } from '../onnx/session.ts';
 import { type Epoch, type TrainReport, train, type Validation } from '../onnx/train.ts';
 import { Random } from '../random.ts';
+import { scoreRegularised } from '../stability/score-regularisation.ts';
 import { type Calibration, calibrate } from './calibration.ts';
 import { type DeepCrossOptions, deepCross } from './deep-cross.ts';
 import { encodeFeatures, encodeRow } from './encoded-features.ts';
@@ -18,6 +20,8 @@ import {
 import { lookupColumns, meanSquare } from './layers.ts';
 import { linearPart, type Network, type NetworkContext } from './networks.ts';
 import { type NeuralFactorisationOptions, neuralFactorisation } from './neural-factorisation.ts';
+import type { PointwiseTeacher } from './pointwise.ts';
+import { correctedLabels, type PositionBias, positionTower } from './position-tower.ts';
 import {
   calibrated,
   calibratedRow,
@@ -64,6 +68,13 @@ export interface SecondStageOptions {
   readonly lookupL2: number;
   /** Stops early and keeps the best epoch; the outputs are calibrated on it. Without it they are on the training rows. */
   readonly validation?: SecondStageValidation;
+  /** Keeps the score near another model's; the score's task is binary. */
+  readonly teacher?: PointwiseTeacher;
+  /**
+   * Corrects the score for the slots in which the training examples were shown; the score's task is binary. It is then the probability in
+   * slot 0 as it was learnt, not calibrated on other rows.
+   */
+  readonly positionBias?: PositionBias;
   /** Written to the model, for whoever opens it to check. Default: the hash of `columns`. */
   readonly featureSchemaHash?: string;
   readonly onProgress?: (epoch: Epoch) => void;
@@ -106,9 +117,10 @@ export async function fitSecondStage(
   const { columns, tasks, network: settings, validation } = options;
   checkTaskExamples(examples, tasks);
   checkWidth('training', examples, columns);
-  scoreHead(options);
+  checkScoreTask(options);
   const encoding = fitFeatureEncoding(examples.features, columns, { bins: options.bins });
-  const targets = tasks.map((task) => fitTargets(examples, task));
+  const observed = withCorrectedScore(examples, options);
+  const targets = tasks.map((task) => fitTargets(observed, task));
   const graph = new Graph();
   const features = graph.input(FEATURES_INPUT, ['N', columns.length]);
   const network = buildNetwork(settings, {
@@ -124,13 +136,15 @@ export async function fitSecondStage(
   const heads = tasks.map((_, head) =>
     reshape(slice(network.output, 1, head, head + 1), ['N'], `raw_${head}`),
   );
-  const losses = new TaskLosses(graph, heads, targets);
+  const losses = new TaskLosses(graph, tasks);
+  const training = trainingLoss(heads, losses, options);
   const report = await train(
-    withPenalty(losses.mean, network, options.lookupL2),
+    withPenalty(training.loss, network, options.lookupL2),
     graph.parameters,
     [
       { input: features, data: examples.features },
       ...losses.columns(targets),
+      ...training.columns,
       ...lookupColumns(network.lookups, examples, encoding),
     ],
     {
@@ -141,7 +155,8 @@ export async function fitSecondStage(
       }),
     },
   );
-  const calibrations = await fitCalibrations(graph, heads, targets, validation?.examples ?? examples);
+  const fitted = await fitCalibrations(graph, heads, targets, validation?.examples ?? examples);
+  const calibrations = options.positionBias === undefined ? fitted : withPrior(fitted, targets, options);
   return {
     onnx: exported(graph, heads, calibrations, options),
     report,
@@ -177,24 +192,39 @@ function positives({ rows }: TaskExamples, { targets, weights, task }: TaskTarge
   return Uint8Array.from({ length: rows }, (_, row) => Number(weights[row] > 0 && targets[row] > middle));
 }
 
+/** The examples with the labels of the score as they would be in slot 0, where propensities say. */
+function withCorrectedScore(examples: TaskExamples, options: SecondStageOptions): TaskExamples {
+  const { name } = options.tasks[scoreHead(options)];
+  const { labels } = examples;
+  return { ...examples, labels: { ...labels, [name]: correctedLabels(labels[name], options.positionBias) } };
+}
+
 /** The losses of all tasks in the graph, and the columns that feed them. */
 class TaskLosses {
-  /** [N]: the weighted sum over tasks. */
-  readonly rows: Value;
-  readonly mean: Value;
+  readonly #tasks: readonly Task[];
   readonly #inputs: readonly { readonly targets: Value; readonly weights: Value }[];
 
-  constructor(graph: Graph, heads: readonly Value[], tasks: readonly TaskTargets[]) {
+  constructor(graph: Graph, tasks: readonly Task[]) {
+    this.#tasks = tasks;
     this.#inputs = tasks.map((_, head) => ({
       targets: graph.input(`targets_${head}`, ['N']),
       weights: graph.input(`weights_${head}`, ['N']),
     }));
-    const each = tasks.map(({ task }, head) => {
-      const { targets, weights } = this.#inputs[head];
-      return rowLosses(task, heads[head], targets, weights);
-    });
-    this.rows = each.reduce((sum, loss) => add(sum, loss));
-    this.mean = reduceMean(this.rows);
+  }
+
+  /** [N]: the weighted sum over tasks. */
+  rows(heads: readonly Value[]): Value {
+    return this.#tasks
+      .map((task, head) => {
+        const { targets, weights } = this.#inputs[head];
+        return rowLosses(task, heads[head], targets, weights);
+      })
+      .reduce((sum, loss) => add(sum, loss));
+  }
+
+  /** The weights [N] of one task's rows. */
+  weights(head: number): Value {
+    return this.#inputs[head].weights;
   }
 
   columns(parts: readonly Pick<TaskTargets, 'targets' | 'weights'>[]) {
@@ -203,6 +233,30 @@ class TaskLosses {
       { input: this.#inputs[head].weights, data: weights },
     ]);
   }
+}
+
+/** The loss of the heads with what only training knows of the score, and the columns that it is fed for that. */
+function trainingLoss(
+  heads: readonly Value[],
+  losses: TaskLosses,
+  options: SecondStageOptions,
+): { loss: Value; columns: Column[] } {
+  const { teacher, positionBias } = options;
+  const score = scoreHead(options);
+  const { graph } = heads[score];
+  const tower =
+    positionBias === undefined || positionBias.propensities !== undefined
+      ? undefined
+      : positionTower(graph, positionBias.positions);
+  const observed = tower === undefined ? heads : heads.with(score, add(heads[score], tower.logit));
+  const loss = reduceMean(losses.rows(observed));
+  const columns = tower === undefined ? [] : [tower.column];
+  if (teacher === undefined || teacher.lambda === 0) return { loss, columns };
+  const taught = graph.input('teacher', ['N']);
+  return {
+    loss: scoreRegularised(loss, heads[score], taught, teacher, losses.weights(score)),
+    columns: [...columns, { input: taught, data: teacher.probabilities }],
+  };
 }
 
 function withPenalty(loss: Value, { lookups }: Network, lookupL2: number): Value {
@@ -248,13 +302,19 @@ function trainValidation(
   if (metric !== undefined) return { columns: [column], output: heads[scoreHead(options)], metric, patience };
   const columns = [column, ...losses.columns(targets.map((of) => targetsAs(of, examples)))];
   const meanLoss = (rows: Float32Array) => rows.reduce((sum, loss) => sum + loss, 0) / rows.length;
-  return { columns, output: losses.rows, metric: (rows) => -meanLoss(rows), patience };
+  return { columns, output: losses.rows(heads), metric: (rows) => -meanLoss(rows), patience };
 }
 
 function scoreHead({ tasks, score }: SecondStageOptions): number {
   const head = score === undefined ? 0 : tasks.findIndex(({ name }) => name === score);
   if (head < 0) throw new Error(`there is no task '${score}' to score by`);
   return head;
+}
+
+function checkScoreTask(options: SecondStageOptions): void {
+  const { name, kind } = options.tasks[scoreHead(options)];
+  if (kind !== 'binary' && (options.teacher !== undefined || options.positionBias !== undefined))
+    throw new Error(`task ${name} is ${kind}: teachers and position bias are for binary ones`);
 }
 
 const CALIBRATION_BATCH = 4096;
@@ -287,6 +347,16 @@ async function fitCalibrations(
   } finally {
     await session.release();
   }
+}
+
+/** The score as it was learnt: labels of other slots would not be on its scale. */
+function withPrior(
+  calibrations: readonly Calibration[],
+  targets: readonly TaskTargets[],
+  options: SecondStageOptions,
+): Calibration[] {
+  const score = scoreHead(options);
+  return calibrations.with(score, targets[score].prior);
 }
 
 function exported(

@@ -78,7 +78,7 @@ export function fitTargets({ labels, weights, rows }: TaskExamples, task: Task):
   const binary = task.kind === 'binary';
   const std = Math.sqrt(moment(2, mean)) || 1;
   const prior = binary ? { slope: 1, intercept: 0 } : { slope: std, intercept: mean };
-  const rate = (mean * rows + 0.5) / (rows + 1);
+  const rate = (Math.min(mean, 1) * rows + 0.5) / (rows + 1);
   const start = binary ? Math.log(rate / (1 - rate)) : 0;
   return { ...standardisedTargets(of, presence, total / rows, prior), task, start, prior };
 }

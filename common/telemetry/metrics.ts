@@ -152,6 +152,18 @@ export const metrics = {
     name: 'millrace_rules_refused',
     help: '1 while the rule file is refused and older rules serve on.',
   }),
+  scoreDrift: new Histogram({
+    name: 'millrace_score_drift',
+    help: 'Mean squared difference of the second stage’s probabilities from its teacher’s, of sampled requests.',
+    labelNames: ['bundle'],
+    buckets: [1e-7, 1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1],
+  }),
+  scoreChurn: new Histogram({
+    name: 'millrace_score_churn_ratio',
+    help: 'Share of the list that differs between the second stage and its teacher, of sampled requests: 1 - overlap of the first ten (top10), 1 - rank-biased overlap (rbo).',
+    labelNames: ['bundle', 'measure'],
+    buckets: [0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
+  }),
 };
 
 /** Serves the process's metrics in Prometheus' text format under `/metrics`. Port 0 takes a free one. */

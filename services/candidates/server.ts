@@ -54,7 +54,7 @@ export async function createCandidates(
   const traits = {
     stage: 'candidates',
     givesColumns: () => columnsOf(bundles.loaded()),
-    needsUserState: true,
+    needsUserState: () => true,
     rowsMax: LIMIT_MAX,
   };
   return stageComponent({

@@ -4,7 +4,10 @@ import pc from 'picocolors';
 import type { Manifest } from '../../common/bundle/manifest.ts';
 import { BundleStore, type Live } from '../../common/bundle/store.ts';
 import { ConfigSource } from '../../common/config.ts';
+import type { Environment } from '../../common/service.ts';
+import { createLogger } from '../../common/telemetry/log.ts';
 import { sizeText } from './bytes.ts';
+import { driftText, promote } from './promotion.ts';
 import { tableLines } from './table.ts';
 
 /** `millrace bundles list|show|promote`: the bundles of MILLRACE_HOME. */
@@ -25,12 +28,18 @@ export function bundlesCommand(): Command {
     .command('promote')
     .description('make a bundle the champion; running services follow within a second')
     .argument('<version>', 'a version, or previous or challenger')
-    .action((version: string) => promote(store(), version));
+    .action((version: string) =>
+      promoteNamed({ config: new ConfigSource(), log: createLogger('bundles') }, version),
+    );
   return command;
 }
 
 function store(): BundleStore {
-  return new BundleStore(join(new ConfigSource().home, 'bundles'));
+  return storeOf({ config: new ConfigSource() });
+}
+
+function storeOf({ config }: Pick<Environment, 'config'>): BundleStore {
+  return new BundleStore(join(config.home, 'bundles'));
 }
 
 async function list(bundles: BundleStore, json: boolean): Promise<void> {
@@ -94,12 +103,13 @@ async function show(bundles: BundleStore, name: string, json: boolean): Promise<
   for (const line of tableLines(metricColumns, metricRows, pc.bold)) print(line);
 }
 
-/** Checks every part before it lets the bundle serve. */
-async function promote(bundles: BundleStore, name: string): Promise<void> {
-  const version = versionNamed(name, await bundles.live());
-  await bundles.open(version);
-  const { champion, previous } = await bundles.promote(version);
+/** Checks every part, and the drift from the champion, before it lets the bundle serve. */
+async function promoteNamed(environment: Environment, name: string): Promise<void> {
+  const bundles = storeOf(environment);
+  const { live, drift } = await promote(environment, bundles, versionNamed(name, await bundles.live()));
+  const { champion, previous } = live;
   print(`champion ${pc.green(champion)}${previous === undefined ? '' : `, previous ${previous}`}`);
+  if (drift !== undefined) print(driftText(drift));
 }
 
 function versionNamed(name: string, live: Live | undefined): string {

@@ -259,6 +259,7 @@ async function expectWhole(manifest: Manifest): Promise<void> {
     'item-to-item',
     'bm25',
     'cascade',
+    'cascade-ranking',
     'cascade-shuffled',
   ]);
   expect(manifest.logOffset).toBe(ITEMS + USERS * PER_USER);

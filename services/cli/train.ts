@@ -16,9 +16,11 @@ import { openTrainingSource } from '../training/dataset/source.ts';
 import { type SourceName, TRAINING_SOURCES } from '../training/dataset/source-names.ts';
 import { train } from '../training/pipeline.ts';
 import type { Progress } from '../training/progress.ts';
+import { secondStageLine } from '../training/second-stage.ts';
 import { metricsTable } from './metrics-table.ts';
 import { compose, configuredLimits } from './offline/composition.ts';
 import { ProgressBars } from './progress-bar.ts';
+import { promote } from './promotion.ts';
 
 interface Flags {
   readonly from?: SourceName;
@@ -80,6 +82,8 @@ async function runTrain(flags: Flags): Promise<void> {
   const seconds = ((performance.now() - startedMs) / 1000).toFixed(1);
   const place = flags.publish ? `published as ${flags.as}` : 'not kept';
   process.stdout.write(`${metricsTable(manifest.metrics)}\n`);
+  const secondStage = secondStageLine(manifest);
+  if (secondStage !== undefined) process.stdout.write(`${secondStage}\n`);
   process.stdout.write(`bundle ${manifest.version}, ${place}, in ${seconds} s\n`);
 }
 
@@ -110,7 +114,7 @@ export async function trainAndPublish(
     throw new MillraceError('CONFIG_INVALID', 'there is no champion to challenge; train one first');
   const manifest = await learn(environment, environment, settings, progress);
   const live = await store.live();
-  if (as === 'champion') await store.promote(manifest.version);
+  if (as === 'champion') await promote(environment, store, manifest.version);
   else if (as === 'challenger' && live !== undefined)
     await store.setLive({ ...live, challenger: manifest.version });
   return manifest;

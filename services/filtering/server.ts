@@ -52,7 +52,7 @@ export async function createFiltering(
         return { status, ...split(candidates.items, removed) };
       }),
   };
-  const traits = { stage: 'filtering', needsUserState: true, rowsMax: ROWS_MAX };
+  const traits = { stage: 'filtering', needsUserState: () => true, rowsMax: ROWS_MAX };
   return stageComponent({
     traits,
     contract: contracts.filtering,

@@ -35,8 +35,8 @@ export const orchestratorSchema = z.strictObject({
   candidates: z.number().int().min(1).max(10_000).default(500),
   /** Least share of the usual work that load shedding leaves to a stage. */
   qualityMin: z.number().positive().max(1).default(0.1),
-  /** Stages that get the encoded user state. */
-  sendUserState: z.array(z.enum(STAGES)).default(['candidates', 'filtering', 'ranking']),
+  /** Stages that get the encoded user state. Absent: those that declare to need it, and those that declare nothing. */
+  sendUserState: z.array(z.enum(STAGES)).optional(),
   /** Stages that get external item ids beside ordinals. */
   sendItemIds: z.array(z.enum(STAGES)).default([]),
   /** Users whose last known state is kept for when the features service is away. */

@@ -1,5 +1,5 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
-import { type Candidates, Columns, rankColumn } from '../../common/columns.ts';
+import { type Candidates, Columns, rankColumn, secondStageColumns } from '../../common/columns.ts';
 import { largestScores } from '../../common/features/vectoriser.ts';
 import { hash32, Random } from '../../common/random.ts';
 import type { Decision, Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -88,43 +88,39 @@ export function firingTexts(slate: Slate, catalogue: Catalogue): string[] {
   return slate.firings.map(({ rule, effect, item }) => `${rule}: ${effect} ${catalogue.idOf(item)}`);
 }
 
-/** The scores of one row, by column. */
-export function scoresOf(candidates: Candidates, row: number): Record<string, number> {
-  const scores: Record<string, number> = {};
-  for (const [name, values] of candidates.columns)
-    if (name !== Columns.propensity) scores[name] = values[row];
-  return scores;
-}
-
 interface RecordedColumn {
   readonly name: string;
   readonly values: Float32Array;
-  /** For a source's column its ranks: the item has the score only where its rank is not 0. */
+  /** For a column of a source, or of the second stage, its ranks: the item has the score only where its rank is not 0. */
   readonly ranks: Float32Array | undefined;
 }
 
+const SECOND_STAGE: ReadonlySet<string> = new Set(secondStageColumns);
 const SOURCE_COLUMN = /^retrieval\.(.+)\.(?:rank|score)$/;
 
-/** The columns of a record; those of sources are mostly empty. */
 function recordedColumns({ columns }: Candidates): RecordedColumn[] {
   const recorded: RecordedColumn[] = [];
-  for (const [name, values] of columns) {
-    if (name === Columns.propensity) continue;
-    const source = SOURCE_COLUMN.exec(name)?.[1];
-    recorded.push({
-      name,
-      values,
-      ranks: source === undefined ? undefined : columns.get(rankColumn(source)),
-    });
-  }
+  for (const [name, values] of columns)
+    if (name !== Columns.propensity) recorded.push({ name, values, ranks: columns.get(ranksOf(name)) });
   return recorded;
 }
 
-function scoresIn(columns: readonly RecordedColumn[], row: number): Record<string, number> {
-  const scores: Record<string, number> = {};
-  for (const { name, values, ranks } of columns)
-    if (ranks === undefined || ranks[row] !== 0) scores[name] = values[row];
-  return scores;
+/** The column of ranks that says whether an item has a score of that name; empty: every item does. */
+function ranksOf(name: string): string {
+  if (SECOND_STAGE.has(name)) return Columns.secondRank;
+  const source = SOURCE_COLUMN.exec(name)?.[1];
+  return source === undefined ? '' : rankColumn(source);
+}
+
+/** Answers a row's scores by column: those that the item has. */
+export function scoreReader(candidates: Candidates): (row: number) => Record<string, number> {
+  const columns = recordedColumns(candidates);
+  return (row) => {
+    const scores: Record<string, number> = {};
+    for (const { name, values, ranks } of columns)
+      if (ranks === undefined || ranks[row] !== 0) scores[name] = values[row];
+    return scores;
+  };
 }
 
 function decided(
@@ -133,10 +129,10 @@ function decided(
   catalogue: Catalogue,
   own: { propensity?: Float32Array | undefined; features: readonly Buffer[] },
 ): Decision['shown'] {
-  const columns = recordedColumns(candidates);
+  const scoresOf = scoreReader(candidates);
   return rows.map((row, i) => ({
     itemId: catalogue.idOf(candidates.items[row]),
-    scores: scoresIn(columns, row),
+    scores: scoresOf(row),
     propensity: own.propensity?.[row] ?? 0,
     features: own.features[i],
   }));

@@ -8,7 +8,7 @@ import type { MillraceError } from '../../common/errors.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import type { StageService } from '../../common/rpc/services.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
-import type { OrchestratorConfig } from './config.ts';
+import type { OrchestratorConfig, StageName } from './config.ts';
 import { assignVariant } from './experiment.ts';
 
 /** What the orchestrator itself needs of a bundle. */
@@ -41,6 +41,9 @@ export class Routes {
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   readonly #announced = new Set<string>();
+  readonly #sendUserState: OrchestratorConfig['sendUserState'];
+  /** Stages that declare to need no user state. */
+  readonly #stateless = new Set<string>();
   /** Bundles that could not be loaded here, and when to try again. */
   readonly #refused = new Map<string, number>();
   #live: Live | undefined;
@@ -57,6 +60,7 @@ export class Routes {
     this.#store = options.store;
     this.#stages = options.stages;
     this.#experiment = options.config.experiment;
+    this.#sendUserState = options.config.sendUserState;
     this.#log = options.log;
     this.host = new BundleHost<Fallback>({
       store: options.store,
@@ -92,6 +96,11 @@ export class Routes {
   async stop(): Promise<void> {
     this.#stopping.abort();
     await this.#polling;
+  }
+
+  /** Whether a stage gets the user state: as configured, else as it declared when it loaded its latest bundle. */
+  readsUserState(stage: StageName): boolean {
+    return this.#sendUserState?.includes(stage) ?? !this.#stateless.has(stage);
   }
 
   /** The bundle for a user. */
@@ -156,11 +165,12 @@ export class Routes {
   }
 
   async #loadIn(name: string, stage: StageService, version: string): Promise<boolean> {
+    const call = rootCall({ timeoutMs: STAGE_TIMEOUT_MS, signal: this.#stopping.signal });
     try {
-      await stage.loadBundle(
-        { version },
-        rootCall({ timeoutMs: STAGE_TIMEOUT_MS, signal: this.#stopping.signal }),
-      );
+      await stage.loadBundle({ version }, call);
+      const { needsUserState } = await stage.describe({}, call);
+      if (needsUserState) this.#stateless.delete(name);
+      else this.#stateless.add(name);
       return false;
     } catch (error) {
       if ((error as MillraceError).reason === 'METHOD_UNKNOWN') return false;

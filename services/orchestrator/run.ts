@@ -72,6 +72,8 @@ export interface World {
   readonly filters: ItemFilters;
   /** The bundle's vetted popular items. */
   readonly fallback: Uint32Array;
+  /** Whether a stage gets the encoded user state. */
+  readonly readsUserState: (stage: StageName) => boolean;
 }
 
 /** What a request comes to: the list, and everything that explanation and record need. */
@@ -124,7 +126,7 @@ export class CascadeRun {
   /** The request's context as one stage gets it. */
   contextFor(stage: StageName, userState: Uint8Array): RequestContext {
     const { context } = this.query;
-    const wanted = this.world.config.sendUserState.includes(stage);
+    const wanted = this.world.readsUserState(stage);
     return {
       ...context,
       userState: (wanted ? userState : NO_BYTES) as Buffer,

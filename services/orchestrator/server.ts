@@ -24,7 +24,7 @@ import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { Quality } from './budget.ts';
 import { cascade } from './cascade.ts';
 import { type OrchestratorConfig, orchestratorSchema, STAGES, type StageName } from './config.ts';
-import { decisionEvent, firingTexts, recordsFeatures, scoresOf } from './decision.ts';
+import { decisionEvent, firingTexts, recordsFeatures, scoreReader } from './decision.ts';
 import { recordFeedback } from './feedback.ts';
 import { RecentUsers } from './recent-users.ts';
 import { Recorder } from './recorder.ts';
@@ -220,10 +220,18 @@ class FrontDoor implements OrchestratorService {
   }
 
   #world(quality: World['quality'], fallback: Uint32Array): World {
-    const { config, catalogue: replica } = this.#parts;
+    const { config, catalogue: replica, routes } = this.#parts;
     const { catalogue } = replica;
     this.#filters ??= new ItemFilters(catalogue, this.#parts.filtering);
-    return { config, catalogue, recentUsers: this.#recentUsers, quality, filters: this.#filters, fallback };
+    return {
+      config,
+      catalogue,
+      recentUsers: this.#recentUsers,
+      quality,
+      filters: this.#filters,
+      fallback,
+      readsUserState: (stage) => routes.readsUserState(stage),
+    };
   }
 
   #answer(
@@ -304,16 +312,21 @@ function explainedCandidates(
   itemOf: (ordinal: number) => { id: string; title: string },
 ): ExplainedCandidate[] {
   const shown = new Map(Array.from(slate.items.items, (item, position) => [item, position]));
+  const scoresOf = {
+    slate: scoreReader(slate.items),
+    ranked: scoreReader(slate.ranked),
+    retrieved: scoreReader(slate.retrieved),
+  };
   const rankedRow = new Map(Array.from(slate.ranked.items, (item, row) => [item, row]));
   return Array.from(slate.retrieved.items, (item, row) => {
     const position = shown.get(item);
     const ranked = rankedRow.get(item);
     const scores =
       position !== undefined
-        ? scoresOf(slate.items, position)
+        ? scoresOf.slate(position)
         : ranked !== undefined
-          ? scoresOf(slate.ranked, ranked)
-          : scoresOf(slate.retrieved, row);
+          ? scoresOf.ranked(ranked)
+          : scoresOf.retrieved(row);
     const { id, title } = itemOf(item);
     const removed = REMOVAL_NAMES.get(slate.removed.get(item) ?? 0) ?? 'UNSPECIFIED';
     const outcome = position !== undefined ? 'SHOWN' : slate.removed.has(item) ? removed : 'NOT_SELECTED';

@@ -1,15 +1,12 @@
 import { join } from 'node:path';
 import { BundleHost } from '../../common/bundle/host.ts';
 import { Part } from '../../common/bundle/manifest.ts';
-import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
+import { BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { bytesOf, Columns } from '../../common/columns.ts';
-import { MillraceError } from '../../common/errors.ts';
-import { CounterFeed } from '../../common/features/counter-feed.ts';
-import { ItemColumns } from '../../common/features/item-columns.ts';
+import { FeatureWorld } from '../../common/features/feature-world.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
-import { schemaOfBundle } from '../../common/features/schema.ts';
-import { Scorer } from '../../common/onnx/scorer.ts';
+import { ServedModel } from '../../common/features/served-model.ts';
 import {
   contracts,
   type FeaturesService,
@@ -22,10 +19,10 @@ import { stageComponent } from '../../common/stage-component.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { ROWS_MAX, rankingSchema } from './config.ts';
-import { RankStage } from './stage.ts';
+import { rank } from './stage.ts';
 
 interface Loaded {
-  readonly stage: RankStage;
+  readonly model: ServedModel;
   /** The counters at the time of training, while nothing is counted live. */
   readonly counters: ItemCounters;
 }
@@ -38,38 +35,36 @@ export async function createRanking(
 ): Promise<Component & { implementation: RankingService; stage: StageService }> {
   source.section('ranking', rankingSchema);
   const catalogue = replica ?? new CatalogueReplica({ features, watcher: 'ranking', log });
-  const feed = new CounterFeed(features, log);
-  let items: ItemColumns | undefined;
+  const world = FeatureWorld.of(catalogue, features, log);
   const bundles = new BundleHost<Loaded>({
     store: new BundleStore(join(source.home, 'bundles')),
     log,
     load: async (bundle) => {
-      const base = await catalogue.base(bundle);
-      items ??= new ItemColumns(base);
-      const stage = await openStage(bundle, items);
-      return { stage, counters: await bundle.decoded(Part.counters, ItemCounters.read) };
+      const items = world.items(await catalogue.base(bundle));
+      const model = await ServedModel.open(bundle, Part.ranker, items);
+      return { model, counters: await bundle.decoded(Part.counters, ItemCounters.read) };
     },
-    unload: ({ stage }) => void stage.close(),
+    unload: ({ model }) => void model.close(),
   });
   const implementation: RankingService = {
     rank: ({ context, candidates, wantsFeatures }) =>
-      bundles.use(context.bundle, async ({ stage, counters: base }, bundle) => {
+      bundles.use(context.bundle, async ({ model, counters: base }, bundle) => {
         checkRows(candidates, ROWS_MAX);
         const user = decodeUser(context.userState);
         const timeMs = requestTimeMs(context);
-        const live = feed.current ?? ItemCounters.none;
-        const counters = live.version > 0 ? live : base;
+        const { version: countersVersion } = world.live;
+        const counters = world.counters(base);
         const { epoch: catalogueEpoch, settled } = catalogue;
-        const ranked = await stage.rank({ candidates, user, timeMs, counters, context });
-        const whole = feed.connected && ranked.failed.length === 0;
+        const ranked = await rank(model, { candidates, user, timeMs, counters, context });
+        const whole = world.connected && ranked.failed.length === 0;
         const degraded = whole ? [] : [DegradedReason.DEGRADED_REASON_FEATURES_FAILED];
         const given = wantsFeatures && settled;
         return {
           status: stageStatus('ranking', { bundle, catalogueEpoch, degraded }),
           candidates: ranked.candidates,
           features: given ? bytesOf(ranked.features) : NO_BYTES,
-          featureSchema: given ? stage.schema.hash : '',
-          countersVersion: live.version,
+          featureSchema: given ? model.schema.hash : '',
+          countersVersion,
         };
       }),
   };
@@ -77,7 +72,7 @@ export async function createRanking(
     stage: 'ranking',
     needsColumns: [Columns.rrf],
     givesColumns: () => [Columns.ranking],
-    needsUserState: true,
+    needsUserState: () => true,
     rowsMax: ROWS_MAX,
   };
   return stageComponent({
@@ -87,24 +82,10 @@ export async function createRanking(
     bundles,
     catalogue,
     close: async () => {
-      await feed.stop();
-      items?.close();
+      await world[Symbol.asyncDispose]();
       if (replica === undefined) await catalogue.stop();
     },
   });
 }
 
 const NO_BYTES = Buffer.alloc(0);
-
-async function openStage(bundle: Bundle, items: ItemColumns): Promise<RankStage> {
-  const schema = await schemaOfBundle(bundle);
-  try {
-    const model = await bundle.read(Part.ranker);
-    const expected = { width: schema.width, featureSchemaHash: schema.hash };
-    return new RankStage(items, schema, await Scorer.open(model, expected));
-  } catch (cause) {
-    if (cause instanceof MillraceError) throw cause;
-    const message = `bundle ${bundle.version}: part ${Part.ranker}: ${(cause as Error).message}`;
-    throw new MillraceError('BUNDLE_DAMAGED', message, { metadata: { bundle: bundle.version } });
-  }
-}

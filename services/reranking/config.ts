@@ -31,6 +31,10 @@ const fieldsSchema = z.strictObject({
   /** The attribute that names an item's provider, and the one with its margin. */
   providerAttribute: z.string().min(1).default('provider'),
   marginAttribute: z.string().min(1).default('margin'),
+  /** Whether the second-stage model of a bundle that has one is used. */
+  secondStage: z.boolean().default(true),
+  /** Share of requests, by their id, that the second stage's teacher scores too, to measure its drift. */
+  driftShare: z.number().min(0).max(1).default(0.01),
   /** The rule file, absolute or from MILLRACE_HOME on. Absent: `rules.yaml` there, if it exists. */
   rulesFile: z.string().min(1).optional(),
   exploration: explorationSchema.prefault({}),

@@ -5,8 +5,9 @@ import { Part } from '../../common/bundle/manifest.ts';
 import { type Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { CatalogueReplica } from '../../common/catalogue/replica.ts';
 import { pause } from '../../common/clock.ts';
-import { type Candidates, Columns } from '../../common/columns.ts';
+import { Columns } from '../../common/columns.ts';
 import { fieldError } from '../../common/errors.ts';
+import { FeatureWorld } from '../../common/features/feature-world.ts';
 import { decodeIals } from '../../common/models/ials.ts';
 import { decodePopularity } from '../../common/models/popularity.ts';
 import type { Call } from '../../common/rpc/call.ts';
@@ -24,12 +25,18 @@ import { startBandits } from './bandits/bandits.ts';
 import { policiesOf } from './config.ts';
 import { ExposureLedger } from './fairness/exposure-ledger.ts';
 import { ROWS_MAX, SLATE_MAX } from './limits.ts';
+import { type Heavy, Scoring, withSecondStage } from './model/scoring.ts';
 import { rerankingConfig } from './policies-file.ts';
 import { ruleFilePath } from './rules/rule-file.ts';
 import { RuleFileFollower } from './rules/rule-file-follower.ts';
 import { type SlateModels, SlateStage } from './stage.ts';
 
 const POLICY_POLL_MS = 500;
+
+/** What the stage makes of a bundle. */
+interface Loaded extends Heavy {
+  readonly stage: SlateStage;
+}
 
 /** The re-ranking service. `replica`: shared in one process, else one of its own. */
 export async function createReranking(
@@ -47,43 +54,44 @@ export async function createReranking(
   });
   const bandits = await startBandits(config.exploration, { home: source.home, logging, log });
   let ledger: ExposureLedger | undefined;
-  const bundles = new BundleHost<SlateStage>({
+  const bundles: BundleHost<Loaded> = new BundleHost<Loaded>({
     store: new BundleStore(join(source.home, 'bundles')),
     log,
     load: async (bundle) => {
       const base = await catalogue.base(bundle);
       const items = await rules.itemsOf(base);
-      ledger ??= new ExposureLedger(
-        config.exposureHalfLife,
-        items.fields.values(config.providerAttribute),
-        () => base.size,
-      );
-      const owned = {
-        items,
-        ledger,
-        posteriors: bandits.posteriors,
-        idOf: (item: number) => base.idOf(item),
+      const providers = items.fields.values(config.providerAttribute);
+      ledger ??= new ExposureLedger(config.exposureHalfLife, providers, () => base.size);
+      const { posteriors } = bandits;
+      const owned = { items, ledger, posteriors, idOf: (item: number) => base.idOf(item) };
+      return {
+        stage: new SlateStage(owned, config, await modelsOf(bundle)),
+        ...(await scoring.open(bundle, base)),
       };
-      return new SlateStage(owned, config, await modelsOf(bundle));
     },
+    unload: ({ heavy }) => void heavy?.close(),
   });
+  const scoring: Scoring = new Scoring(config, bundles, FeatureWorld.of(catalogue, features, log), log);
   const implementation: RerankingService = {
-    rerank: ({ context, candidates, limit, policy }) =>
-      bundles.use(context.bundle, (stage, bundle) => {
-        checkRequest(candidates, limit);
-        const nowMs = requestTimeMs(context);
+    rerank: (request) =>
+      bundles.use(request.context.bundle, async (loaded, bundle) => {
+        const nowMs = checkedTimeMs(request);
+        const { scored, degraded } = await scoring.score(request, loaded, bundle);
+        const slate = loaded.stage.choose({ ...request, candidates: scored, nowMs });
         return {
-          status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch }),
-          ...stage.choose({ candidates, context, nowMs, limit, policy }),
+          status: stageStatus('reranking', { bundle, catalogueEpoch: catalogue.epoch, degraded }),
+          ...slate,
+          candidates: withSecondStage(slate.candidates, scored),
         };
       }),
     watchPolicy: ({ version }, call) =>
-      policyVersions(version, call, () => bundles.use('', ({ policyVersion }) => policyVersion)),
+      policyVersions(version, call, () => bundles.use('', ({ stage }) => stage.policyVersion)),
   };
   const traits = {
     stage: 'reranking',
     needsColumns: [Columns.ranking],
-    givesColumns: () => [Columns.reranking, Columns.propensity],
+    givesColumns: () => [Columns.reranking, Columns.propensity, ...scoring.columns],
+    needsUserState: () => scoring.columns.length > 0,
     rowsMax: ROWS_MAX,
     faults: () => [rules.fault, bandits.fault()].filter((fault) => fault !== ''),
   };
@@ -96,15 +104,18 @@ export async function createReranking(
     close: async () => {
       await bandits.stop();
       await rules.stop();
+      await scoring[Symbol.asyncDispose]();
       if (replica === undefined) await catalogue.stop();
     },
   });
 }
 
-function checkRequest(candidates: Candidates, limit: number): void {
+/** The time of a request that the stage takes. */
+function checkedTimeMs({ context, candidates, limit }: Parameters<RerankingService['rerank']>[0]): number {
   checkRows(candidates, ROWS_MAX);
   if (limit < 1 || limit > SLATE_MAX)
     throw fieldError('limit', `${limit} is not in [1, ${SLATE_MAX}]`, 'LIMIT_OUT_OF_RANGE');
+  return requestTimeMs(context);
 }
 
 async function* policyVersions(

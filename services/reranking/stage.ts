@@ -206,7 +206,7 @@ export class SlateStage {
   #rule(policy: SlatePolicy, { candidates, context, nowMs, limit }: SlateRequest) {
     const { items } = candidates;
     const { rules, fields } = this.#items;
-    const scores = candidates.column(Columns.ranking);
+    const scores = candidates.columns.get(Columns.relevance) ?? candidates.column(Columns.ranking);
     const outcome = rules.apply({ items, scores }, { context, nowMs, limit, set: policy.ruleSet });
     const quality = context.quality === 0 ? 1 : context.quality;
     const depth = Math.max(limit, Math.round(policy.depth * quality));

@@ -6,7 +6,7 @@ import { type Part, Part as PartName } from '../../common/bundle/manifest.ts';
 import { BundleStore } from '../../common/bundle/store.ts';
 import { featureSchema } from '../../common/features/schema.ts';
 import { Random } from '../../common/random.ts';
-import { championTeacher, type NoTeacher, openChampion, type RankerDrift, type Teacher } from './champion.ts';
+import { championTeacher, type ModelDrift, type NoTeacher, openChampion, type Teacher } from './champion.ts';
 import { trainSchema } from './config.ts';
 import type { GroupedExamples } from './examples.ts';
 import { trainRanker } from './ranker.ts';
@@ -76,7 +76,7 @@ async function publishChampion(parts: Partial<Record<Part, Uint8Array>>, hash = 
 
 async function stabilityOf(now: RankerExamples, lambda: number, teacher: Teacher | NoTeacher) {
   const { stability } = await trainRanker(now, configured(lambda), teacher, () => {});
-  return stability as RankerDrift;
+  return stability as ModelDrift;
 }
 
 describe('the champion as a teacher', () => {
@@ -84,7 +84,7 @@ describe('the champion as a teacher', () => {
     const before = await trainRanker(examples(0, 1), configured(0), { skipped: 'none' }, () => {});
     await publishChampion({ [PartName.ranker]: before.onnx });
     const now = examples(1.5, 3);
-    const teacher = await championTeacher(await openChampion(store), now);
+    const teacher = await championTeacher(await openChampion(store), now, PartName.ranker);
     expect(teacher).toMatchObject({ version: 'old' });
     const [free, held, bound] = await Promise.all(
       [0, 1, 20].map((lambda) => stabilityOf(now, lambda, teacher)),
@@ -101,7 +101,7 @@ describe('the champion as a teacher', () => {
   it('is none, with the reason, where there is no champion that ranks by the same features', async () => {
     const now = examples(0, 1);
     const skipped = async () =>
-      ((await championTeacher(await openChampion(store), now)) as NoTeacher).skipped;
+      ((await championTeacher(await openChampion(store), now, PartName.ranker)) as NoTeacher).skipped;
     expect(await skipped()).toBe('no bundle is live');
     const { onnx, stability } = await trainRanker(now, configured(1), { skipped: 'why' }, () => {});
     expect(stability).toEqual({ skipped: 'why' });

@@ -1,18 +1,15 @@
 import { Part } from '../../common/bundle/manifest.ts';
 import type { Bundle, BundleStore } from '../../common/bundle/store.ts';
 import { MillraceError } from '../../common/errors.ts';
-import { Scorer } from '../../common/onnx/scorer.ts';
 import { ChurnSummary } from '../../common/stability/churn-summary.ts';
 import { plattScaled } from '../../common/stability/platt-scaling.ts';
 import { type Distance, drift } from '../../common/stability/score-regularisation.ts';
 import type { TrainConfig } from './config.ts';
 import type { GroupedExamples } from './examples.ts';
+import { CUT_OFF, scored } from './merit.ts';
 import type { RankerExamples } from './ranker-examples.ts';
 
-const CUT_OFF = 10;
-const SCORED_AT_ONCE = 4_096;
-
-/** The champion's ranker as the teacher of the next one. */
+/** A model of the champion as the teacher of the next one. */
 export interface Teacher {
   /** Version of its bundle. */
   readonly version: string;
@@ -27,8 +24,8 @@ export interface NoTeacher {
   readonly skipped: string;
 }
 
-/** How far a new ranker is from the champion's, over the validation moments. */
-export interface RankerDrift {
+/** How far a new model is from its teacher, over the validation moments. */
+export interface ModelDrift {
   readonly teacher: string;
   readonly lambda: number;
   readonly distance: Distance;
@@ -54,40 +51,38 @@ export async function openChampion(store: BundleStore): Promise<Bundle | NoTeach
   }
 }
 
+/** The model by whose scores the bundle's slates are chosen. */
+export function decidingPart(bundle: Bundle): Part {
+  return bundle.has(Part.secondStage) ? Part.secondStage : Part.ranker;
+}
+
 /**
- * Scores the examples with the champion's ranker. Its vectoriser makes the same rows where it has the same feature schema; a
+ * Scores the examples with a model of the champion. Its vectoriser makes the same rows where it has the same feature schema; a
  * champion of another schema teaches nothing.
  */
 export async function championTeacher(
   champion: Bundle | NoTeacher,
-  { train, validation, schema }: RankerExamples,
+  { train, validation, schema }: Pick<RankerExamples, 'train' | 'validation' | 'schema'>,
+  part: Part,
 ): Promise<Teacher | NoTeacher> {
   if ('skipped' in champion) return champion;
   const { version, manifest } = champion;
-  if (!champion.has(Part.ranker)) return { skipped: `bundle ${version} has no ranker` };
+  if (!champion.has(part)) return { skipped: `bundle ${version} has no ${part}` };
   if (manifest.featureSchemaHash !== schema.hash)
     return { skipped: `bundle ${version} ranks by other features (schema ${manifest.featureSchemaHash})` };
-  await using scorer = await Scorer.open(await champion.read(Part.ranker), {
-    width: schema.width,
-    featureSchemaHash: schema.hash,
-  });
-  return {
-    version,
-    train: await calibrated(scorer, train),
-    validation: await calibrated(scorer, validation),
-  };
+  const model = await champion.read(part);
+  return { version, train: await calibrated(model, train), validation: await calibrated(model, validation) };
 }
 
-/** Measures a ranker, as ONNX, against its teacher. Undefined without validation moments. */
-export async function rankerDrift(
+/** Measures a model, as ONNX, against its teacher. Undefined without validation moments. */
+export async function modelDrift(
   onnx: Uint8Array,
   teacher: Teacher,
   validation: GroupedExamples,
   { lambda, distance }: TrainConfig['stability'],
-): Promise<RankerDrift | undefined> {
+): Promise<ModelDrift | undefined> {
   if (validation.rows === 0) return undefined;
-  await using scorer = await Scorer.open(onnx);
-  const student = await calibrated(scorer, validation);
+  const student = await calibrated(onnx, validation);
   const churn = new ChurnSummary(CUT_OFF);
   for (let group = 0; group + 1 < validation.groups.length; group++) {
     const [start, end] = [validation.groups[group], validation.groups[group + 1]];
@@ -105,13 +100,7 @@ export async function rankerDrift(
   };
 }
 
-async function calibrated(scorer: Scorer, examples: GroupedExamples): Promise<Float32Array> {
-  const { rows, width, features, labels, weights } = examples;
-  if (rows === 0) return new Float32Array(0);
-  const scores = new Float32Array(rows);
-  for (let start = 0; start < rows; start += SCORED_AT_ONCE) {
-    const end = Math.min(start + SCORED_AT_ONCE, rows);
-    scores.set(await scorer.run(features.subarray(start * width, end * width)), start);
-  }
-  return plattScaled(scores, labels, weights);
+async function calibrated(model: Uint8Array, examples: GroupedExamples): Promise<Float32Array> {
+  if (examples.rows === 0) return new Float32Array(0);
+  return plattScaled(await scored(model, examples), examples.labels, examples.weights);
 }

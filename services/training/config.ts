@@ -178,12 +178,32 @@ export const trainSchema = z.strictObject({
       validationMax: z.number().int().min(1).default(1_000),
     })
     .prefault({}),
+  /** The second stage: a network that scores the best rows of ranking again, for several tasks at once. */
+  reranker: z
+    .strictObject({
+      /** `off`: none. A network serves only if it ranks the validation moments better than ranking does alone. */
+      model: z.enum(['off', ...SECOND_STAGE_RANKERS]).default('dcn'),
+      /** Rows of a request, best first by ranking, that it scores. */
+      depth: z.number().int().min(10).max(1_000).default(100),
+    })
+    .prefault({}),
   /** Keeps a new ranker's scores near the champion's: L = L_task + lambda · D(student, teacher). */
   stability: z
     .strictObject({
       /** 0: the new ranker is free. */
       lambda: z.number().min(0).max(1_000).default(0),
       distance: z.enum(DISTANCES).default('cross-entropy'),
+      /** How far the scores of a bundle may be from the champion's for it to be promoted. Absent bounds are none. */
+      promotion: z
+        .strictObject({
+          /** Mean distance of the probabilities. */
+          driftMax: z.number().nonnegative().optional(),
+          /** Share of a list's best ten that differs. */
+          churnMax: z.number().min(0).max(1).optional(),
+          /** Latest logged requests that it is measured on, at most. */
+          requestsMax: z.number().int().min(1).max(100_000).default(500),
+        })
+        .prefault({}),
     })
     .prefault({}),
   evaluation: z

@@ -5,8 +5,10 @@ import type { ItemCounters } from '../../common/features/item-counters.ts';
 import type { FeatureSchema } from '../../common/features/schema.ts';
 import { Vectoriser } from '../../common/features/vectoriser.ts';
 import type { Examples } from '../../common/models/examples.ts';
+import { OUTCOME_TASKS, type OutcomeTask } from '../../common/models/second-stage-tasks.ts';
 import type { Random } from '../../common/random.ts';
 import type { User } from '../../common/user-state.ts';
+import { NO_OUTCOME, type Outcome } from './outcomes.ts';
 import type { Moment } from './replay.ts';
 
 /** Answers what retrieval would have, with models that have not seen what is to be predicted. */
@@ -19,6 +21,8 @@ export interface GroupedExamples extends Examples {
   readonly groups: Uint32Array;
   /** What a positive of each row gains in NDCG; 1 where absent. */
   readonly gains?: Float32Array;
+  /** One a row by task, see `Outcome`; absent: none is known. */
+  readonly outcomes?: Readonly<Record<OutcomeTask, Float32Array>>;
 }
 
 /**
@@ -45,8 +49,13 @@ export class ExampleMaker {
     this.#random = options.random;
   }
 
-  /** Adds a moment's rows to `out`; false where its item was not retrieved. */
-  async add({ item, state, timeMs }: Moment, negativesMax: number, out: ExampleBuffer): Promise<boolean> {
+  /** Adds a moment's rows to `out`, `outcome` to that of the item taken up; false where it was not retrieved. */
+  async add(
+    { item, state, timeMs }: Moment,
+    outcome: Outcome,
+    negativesMax: number,
+    out: ExampleBuffer,
+  ): Promise<boolean> {
     const candidates = await this.#retrieve(state, timeMs);
     const positive = candidates.items.indexOf(item);
     if (positive === -1) return false;
@@ -54,7 +63,7 @@ export class ExampleMaker {
     const order = this.#random.shuffle(Uint32Array.from(candidates.items.keys()));
     const negatives = Math.min(negativesMax, candidates.count - 1);
     const weight = (candidates.count - 1) / Math.max(1, negatives);
-    out.push(rows, positive, 1, 1);
+    out.push(rows, positive, 1, 1, outcome);
     for (let i = 0, taken = 0; taken < negatives; i++) {
       if (order[i] === positive) continue;
       out.push(rows, order[i], 0, weight);
@@ -71,6 +80,7 @@ export class ExampleBuffer {
   #features: Float32Array;
   #labels = new Float32Array(1024);
   #weights = new Float32Array(1024);
+  readonly #outcomes: Record<OutcomeTask, number[]> = { watch: [], rating: [] };
   #rows = 0;
   readonly #groups: number[] = [0];
 
@@ -85,13 +95,20 @@ export class ExampleBuffer {
   }
 
   /** Adds row `row` of `features`. */
-  push(features: Float32Array, row: number, label: number, weight: number): void {
+  push(
+    features: Float32Array,
+    row: number,
+    label: number,
+    weight: number,
+    outcome: Outcome = NO_OUTCOME,
+  ): void {
     if (this.#rows === this.#labels.length) this.#grow();
     const at = this.#rows++;
     const width = this.#width;
     this.#features.set(features.subarray(row * width, (row + 1) * width), at * width);
     this.#labels[at] = label;
     this.#weights[at] = weight;
+    for (const task of OUTCOME_TASKS) this.#outcomes[task].push(outcome[task]);
   }
 
   endGroup(): void {
@@ -106,6 +123,10 @@ export class ExampleBuffer {
       labels: this.#labels.slice(0, this.#rows),
       weights: this.#weights.slice(0, this.#rows),
       groups: Uint32Array.from(this.#groups),
+      outcomes: {
+        watch: Float32Array.from(this.#outcomes.watch),
+        rating: Float32Array.from(this.#outcomes.rating),
+      },
     };
   }
 

@@ -1,17 +1,16 @@
-import { Candidates, Columns, rankColumn, scoreColumn } from '../../common/columns.ts';
+import { Columns } from '../../common/columns.ts';
 import { MillraceError } from '../../common/errors.ts';
-import { ItemColumns } from '../../common/features/item-columns.ts';
 import type { FeatureSchema } from '../../common/features/schema.ts';
-import { Vectoriser } from '../../common/features/vectoriser.ts';
 import { positionPropensities, shuffledRuns } from '../../common/models/position-bias.ts';
 import type { TrainConfig } from './config.ts';
 import type { LogData } from './dataset/from-log.ts';
-import type { Impressions, ShownList } from './dataset/impressions.ts';
+import type { Impressions } from './dataset/impressions.ts';
 import { ExampleBuffer } from './examples.ts';
 import type { Holdout } from './holdout.ts';
+import type { Outcome } from './outcomes.ts';
 import type { PairSet } from './positives.ts';
 import type { RankerExamples } from './ranker-examples.ts';
-import { replayBefore } from './replay.ts';
+import { rowsOfLists, type ShownItems } from './shown-rows.ts';
 import type { Configured } from './training.ts';
 
 /** Clicks in shuffled slots without which propensities are noise. */
@@ -20,11 +19,11 @@ const SHUFFLED_CLICKS_MIN = 50;
 const LATE_SHARE = 0.2;
 
 /** The impressions of one decision. */
-interface List {
-  readonly shown: ShownList;
+interface List extends ShownItems {
   readonly items: number[];
   readonly positions: number[];
   readonly labels: number[];
+  readonly outcomes: Outcome[];
 }
 
 /**
@@ -43,31 +42,19 @@ export function impressionExamples(
   const propensities = positionBias === 'propensity' ? propensitiesOf(impressions, config) : undefined;
   const lists = listsOf(impressions, data, testPairs, config);
   const lateFrom = Math.ceil(lists.length * (1 - LATE_SHARE));
-  const vectoriser = new Vectoriser(new ItemColumns(data.catalogue), schema);
   const train = new ExampleBuffer(schema.width);
   const validation = new ExampleBuffer(schema.width);
   const trainPositions: number[] = [];
   const validationPositions: number[] = [];
-  const offsets = lists.map(({ shown }) => shown.userOffset);
   let done = 0;
-  for (const { index, fold, counters } of replayBefore(data, offsets, testPairs, limits)) {
+  for (const { index, rows } of rowsOfLists(lists, schema, { data, never: testPairs, limits })) {
     progress('replaying the impressions', ++done, lists.length);
-    const { shown, labels, positions } = lists[index];
+    const { labels, positions, outcomes } = lists[index];
     const late = index >= lateFrom;
     const validates = validation.groupCount < config.ranker.validationMax && labels.includes(1);
     if (late && !validates) continue;
-    const rows =
-      recordedRows(lists[index], schema) ??
-      vectoriser.vectorise({
-        candidates: candidatesOf(lists[index], schema),
-        user: fold.state(shown.userId, shown.userOffset),
-        timeMs: shown.timeMs,
-        counters: counters.view(),
-        largestScores: shown.largestScores,
-        context: shown.context,
-      });
     const part = late ? validation : train;
-    for (const [row, label] of labels.entries()) part.push(rows, row, label, 1);
+    for (const [row, label] of labels.entries()) part.push(rows, row, label, 1, outcomes[row]);
     part.endGroup();
     (late ? validationPositions : trainPositions).push(...positions);
   }
@@ -100,40 +87,20 @@ function listsOf(
     if (!shown.scores.has(Columns.rrf)) continue;
     const user = userOf.get(shown.userId);
     if (user !== undefined && testPairs.has(user, columns.item[row])) continue;
-    const list = lists.get(columns.decision[row]) ?? { shown, items: [], positions: [], labels: [] };
+    const list = lists.get(columns.decision[row]) ?? {
+      shown,
+      items: [],
+      positions: [],
+      labels: [],
+      outcomes: [],
+    };
     list.items.push(columns.item[row]);
     list.positions.push(columns.position[row]);
     list.labels.push(outcome[row]);
+    list.outcomes.push({ watch: columns.watchSeconds[row], rating: columns.rating[row] });
     lists.set(columns.decision[row], list);
   }
   return [...lists.values()].sort((a, b) => a.shown.timeMs - b.shown.timeMs);
-}
-
-/** The list's rows as they were served; undefined unless all were recorded, by this schema. */
-function recordedRows({ shown, positions }: List, { hash, width }: FeatureSchema): Float32Array | undefined {
-  const { featureSchema, features, hasFeatures } = shown;
-  if (featureSchema !== hash || features.length !== hasFeatures.length * width) return undefined;
-  if (!positions.every((slot) => hasFeatures[slot] === 1)) return undefined;
-  const rows = new Float32Array(positions.length * width);
-  for (const [row, slot] of positions.entries())
-    rows.set(features.subarray(slot * width, (slot + 1) * width), row * width);
-  return rows;
-}
-
-/** The list as candidates with the columns that the schema knows. */
-function candidatesOf({ shown, items, positions }: List, { sources }: FeatureSchema): Candidates {
-  const column = (name: string): Float32Array => {
-    const recorded = shown.scores.get(name);
-    return Float32Array.from(positions, (slot) => orNone(recorded?.[slot]));
-  };
-  const names = sources.flatMap((source) => [rankColumn(source), scoreColumn(source)]);
-  const columns = new Map([Columns.rrf, ...names].map((name) => [name, column(name)]));
-  return new Candidates(Uint32Array.from(items), columns);
-}
-
-/** 0, as in a request, where an item has no such score. */
-function orNone(score: number | undefined): number {
-  return score === undefined || Number.isNaN(score) ? 0 : score;
 }
 
 /** P(examined) by slot from the lists' own shuffles, at least the configured least; an unknown slot is as the one before it. */

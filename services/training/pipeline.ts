@@ -12,6 +12,7 @@ import { publish } from './publication.ts';
 import { trainRanker } from './ranker.ts';
 import { rankerExamples } from './ranker-examples.ts';
 import { countersWithout } from './replay.ts';
+import { trainSecondStage } from './second-stage.ts';
 import type { Configured, Training } from './training.ts';
 import { Trials } from './trials.ts';
 
@@ -32,19 +33,21 @@ export async function train(configured: Configured): Promise<Manifest> {
       : impressionExamples(training, holdout, impressions, await schemaOfRun(training, holdout.train)),
   );
   const { schema } = examples;
-  const ranker = await trainRanker(
-    examples,
-    config,
-    await championTeacher(configured.champion, examples),
-    progress,
-  );
-  const withRanker = { ...shared, [Part.ranker]: ranker.onnx };
+  const { champion } = configured;
+  const teacher = await championTeacher(champion, examples, Part.ranker);
+  const ranker = await trainRanker(examples, config, teacher, progress);
+  const secondStage = await trainSecondStage(examples, ranker.onnx, config, champion, progress);
+  const withRanker: Parts = {
+    ...shared,
+    [Part.ranker]: ranker.onnx,
+    ...('used' in secondStage && secondStage.used && { [Part.secondStage]: secondStage.onnx }),
+  };
 
   const measured = await learn(training, holdout.train, holdout.testPairs);
   const tried = await publish(
     training,
     { ...withRanker, ...measured },
-    { schema, suffix: '-holdout', ranker },
+    { schema, suffix: '-holdout', ranker, secondStage },
   );
   const metrics: Record<string, Metrics> = await composition.evaluate(tried.version, data, holdout);
 
@@ -52,7 +55,7 @@ export async function train(configured: Configured): Promise<Manifest> {
   return publish(
     training,
     { ...withRanker, ...everything },
-    { schema, ranker, metrics, holdout: tried.version },
+    { schema, ranker, secondStage, metrics, holdout: tried.version },
   );
 }
 

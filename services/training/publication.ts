@@ -6,6 +6,7 @@ import { type FeatureSchema, rankingSettingsOf } from '../../common/features/sch
 import type { Metrics } from './evaluation.ts';
 import type { Parts } from './parts.ts';
 import type { TrainedRanker } from './ranker.ts';
+import type { NoSecondStage, TrainedSecondStage } from './second-stage.ts';
 import type { Training } from './training.ts';
 
 /** What a manifest says beside its parts. */
@@ -15,6 +16,7 @@ interface Annotations {
   /** Of the version. */
   readonly suffix?: string;
   readonly ranker?: TrainedRanker;
+  readonly secondStage?: TrainedSecondStage | NoSecondStage;
   readonly metrics?: Record<string, Metrics>;
   /** Version of the holdout bundle. */
   readonly holdout?: string;
@@ -31,13 +33,14 @@ export async function publish(
     nowMs,
   }: Pick<Training, 'data' | 'config' | 'chosen' | 'declared' | 'store' | 'nowMs'>,
   parts: Parts,
-  { schema, suffix = '', ranker, metrics = {}, holdout = '' }: Annotations,
+  { schema, suffix = '', ranker, secondStage, metrics = {}, holdout = '' }: Annotations,
 ): Promise<Manifest> {
   const { catalogue, endOffset } = data;
   const live = await store.live();
   const rankerSettings = ranker && {
     ranker: { model: ranker.model, validation: ranker.validation, stability: ranker.stability },
   };
+  const { onnx: _, ...secondStageSettings } = { onnx: undefined, ...secondStage };
   return store.publish(
     {
       version: `${versionAt(nowMs)}${suffix}`,
@@ -54,6 +57,7 @@ export async function publish(
         candidates: chosen,
         ranking: rankingSettingsOf(schema, declared),
         ...rankerSettings,
+        ...(secondStage && { secondStage: secondStageSettings }),
       },
     },
     { ...parts, ...encodersOf(schema) },

@@ -8,6 +8,7 @@ import { Random } from '../../common/random.ts';
 import { ExampleBuffer, ExampleMaker, type GroupedExamples, type Retrieve } from './examples.ts';
 import { schemaOfRun } from './fitted-features.ts';
 import { drawn, type Holdout } from './holdout.ts';
+import { outcomesOf } from './outcomes.ts';
 import { learntParts, type Parts } from './parts.ts';
 import { latestPairs, PairSet, type Target, withoutPairs } from './positives.ts';
 import { publish } from './publication.ts';
@@ -65,10 +66,12 @@ export async function rankerExamples(
     const maker = new ExampleMaker({ catalogue, schema, retrieve, counters, random });
     const train = new ExampleBuffer(schema.width);
     const validation = new ExampleBuffer(schema.width);
+    const outcomeOf = outcomesOf(data, targets);
     let done = 0;
     for (const moment of replay(data, targets, holdout.testPairs, limits)) {
-      if (validating.has(moment.user, moment.item)) await maker.add(moment, candidates, validation);
-      else await maker.add(moment, negatives, train);
+      const outcome = outcomeOf(moment);
+      if (validating.has(moment.user, moment.item)) await maker.add(moment, outcome, candidates, validation);
+      else await maker.add(moment, outcome, negatives, train);
       progress('replaying the log', ++done, targets.length);
     }
     return { schema, train: train.finish(), validation: validation.finish() };

@@ -1,20 +1,19 @@
 import { MillraceError } from '../../common/errors.ts';
-import { GroupedRanking } from '../../common/metrics/grouped-ranking.ts';
 import { calibrate } from '../../common/models/calibration.ts';
 import { fitLogistic, logisticDefaults } from '../../common/models/logistic.ts';
 import { fitNeural, neuralDefaults } from '../../common/models/neural.ts';
 import type { PointwiseOptions } from '../../common/models/pointwise.ts';
 import { chooseRanker, RANKER_FAMILIES } from '../../common/models/ranker-families.ts';
 import { asTask, chooseSecondStage, numericColumns } from '../../common/models/second-stage-families.ts';
-import { Scorer } from '../../common/onnx/scorer.ts';
+import { POSITIVE_TASK } from '../../common/models/second-stage-tasks.ts';
 import { squashed } from '../../common/onnx/squashed.ts';
-import { type NoTeacher, type RankerDrift, rankerDrift, type Teacher } from './champion.ts';
+import { type ModelDrift, modelDrift, type NoTeacher, type Teacher } from './champion.ts';
 import { type Ranker, SECOND_STAGE_RANKERS, type SecondStage, type TrainConfig } from './config.ts';
 import type { GroupedExamples } from './examples.ts';
+import { ndcgOf, scored } from './merit.ts';
 import type { Progress } from './progress.ts';
 import type { RankerExamples } from './ranker-examples.ts';
 
-const CUT_OFF = 10;
 const PATIENCE = 3;
 
 /** Chosen on MovieLens-100K by the validation moments; more epochs or examples gained nothing. */
@@ -23,12 +22,10 @@ const SETTINGS = {
   neural: { ...neuralDefaults, batchSize: 512, epochs: 6 },
 } satisfies Record<Pointwise, PointwiseOptions>;
 
-/** The rankers that learn probabilities: the rest is calibrated afterwards, and knows neither teacher nor position bias. */
+/** The rankers that learn probabilities by `fitPointwise`. */
 const POINTWISE = ['logistic', 'neural'] as const;
 type Pointwise = (typeof POINTWISE)[number];
 
-/** The label of the second-stage networks' one task: whether the item was taken up. */
-const TASK = 'positive';
 /** Epochs that they usually take at most: a small log has more. */
 const NETWORK_EPOCHS = 15;
 
@@ -38,7 +35,7 @@ export interface TrainedRanker {
   readonly validation: Readonly<Partial<Record<Ranker, number>>>;
   readonly onnx: Uint8Array;
   /** How far it is from the champion's ranker, where there is one and validation moments. */
-  readonly stability?: RankerDrift | NoTeacher;
+  readonly stability?: ModelDrift | NoTeacher;
 }
 
 /**
@@ -79,7 +76,7 @@ export async function trainRanker(
     if (best === undefined || fitted.merit > best.merit) best = { model, ...fitted };
   }
   const { model, onnx } = best as NonNullable<typeof best>;
-  const distance = 'skipped' in teacher ? teacher : await rankerDrift(onnx, teacher, validation, stability);
+  const distance = 'skipped' in teacher ? teacher : await modelDrift(onnx, teacher, validation, stability);
   return { model, validation: merits, onnx, ...(distance && { stability: distance }) };
 }
 
@@ -109,16 +106,17 @@ async function fitOther(
   model: Exclude<Ranker, Pointwise>,
   train: GroupedExamples,
   validation: GroupedExamples | undefined,
-  { threads, teacher, positionBias, ...common }: OtherOptions,
+  options: OtherOptions,
   progress: Progress,
 ): Promise<Fitted> {
+  if (isSecondStage(model)) return fitNetwork(model, train, validation, options, progress);
+  const { threads, teacher, positionBias, ...common } = options;
   if (positionBias !== undefined || (teacher !== undefined && teacher.lambda > 0)) {
     throw new MillraceError(
       'CONFIG_INVALID',
-      `ranker.model: ${model} takes neither a correction of position bias nor stability.lambda; ${POINTWISE.join(' and ')} do`,
+      `ranker.model: ${model} takes neither a correction of position bias nor stability.lambda; ${[...POINTWISE, ...SECOND_STAGE_RANKERS].join(', ')} do`,
     );
   }
-  if (isSecondStage(model)) return fitNetwork(model, train, validation, { ...common, threads }, progress);
   const family = RANKER_FAMILIES[model];
   const chosen = await chooseRanker({ ...family, grid: (data) => family.grid(data).slice(0, 1) }, train, {
     ...common,
@@ -126,8 +124,7 @@ async function fitOther(
     onProgress: (done, total) => progress(`${model} ranker`, done, total),
     ...(validation && { validation: { examples: validation, metric: ndcgOf(validation) } }),
   });
-  await using scorer = await Scorer.open(chosen.onnx);
-  const raw = await scorer.run(train.features);
+  const raw = await scored(chosen.onnx, train);
   const prior = { slope: 1, intercept: 0 };
   const calibration = calibrate('logistic', raw, train.labels, train.weights, prior);
   return { onnx: squashed(chosen.onnx, calibration), merit: chosen.merits[0] ?? 0 };
@@ -141,11 +138,11 @@ async function fitNetwork(
   { features, ...common }: OtherOptions,
   progress: Progress,
 ): Promise<Fitted> {
-  const stopping = validation && { examples: asTask(validation, TASK), metric: ndcgOf(validation) };
-  const chosen = await chooseSecondStage(model, asTask(train, TASK), stopping, {
+  const stopping = validation && { examples: asTask(validation, POSITIVE_TASK), metric: ndcgOf(validation) };
+  const chosen = await chooseSecondStage(model, asTask(train, POSITIVE_TASK), stopping, {
     ...common,
     columns: numericColumns(features),
-    tasks: [{ name: TASK, kind: 'binary' }],
+    tasks: [{ name: POSITIVE_TASK, kind: 'binary' }],
     onProgress: ({ epoch }) => progress(`${model} ranker`, epoch, Math.max(epoch, NETWORK_EPOCHS)),
   });
   return { onnx: chosen.model.onnx, merit: Math.max(0, ...chosen.merits) };
@@ -170,16 +167,4 @@ async function fitPointwiseRanker(
       ? await fitLogistic(train, { ...SETTINGS.logistic, ...options })
       : await fitNeural(train, { ...SETTINGS.neural, ...options });
   return { onnx, merit: report.history[report.bestEpoch - 1].metric ?? 0 };
-}
-
-/** Measures scores of the rows by their mean NDCG at 10 over the groups; among equal scores the lesser gain ranks first. */
-function ndcgOf({ labels, gains, groups }: GroupedExamples): (scores: Float32Array | Float64Array) => number {
-  const grades = labels.map((label, row) => (label === 0 ? 0 : (gains?.[row] ?? 1)));
-  const ranking = new GroupedRanking(grades, groups, {
-    cutOffs: [CUT_OFF],
-    gain: 'linear',
-    noRelevant: 0,
-    ties: 'pessimistic',
-  });
-  return (scores) => ranking.ndcg(scores)[0];
 }

@@ -6,7 +6,7 @@ import type { Bundle } from '../../common/bundle/store.ts';
 import { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { ItemColumns } from '../../common/features/item-columns.ts';
 import { ItemCounters } from '../../common/features/item-counters.ts';
-import { schemaOfBundle } from '../../common/features/schema.ts';
+import { ServedModel } from '../../common/features/served-model.ts';
 import { filteringSchema } from '../../common/filters/config.ts';
 import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { recordOf } from '../../common/log/events.ts';
@@ -14,7 +14,6 @@ import { LocalLog } from '../../common/log/local-log.ts';
 import { loggingSchema } from '../../common/log/log-config.ts';
 import { decodeIals } from '../../common/models/ials.ts';
 import { decodePopularity } from '../../common/models/popularity.ts';
-import { Scorer } from '../../common/onnx/scorer.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { decodeUser } from '../../common/user-state.ts';
 import type { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -22,7 +21,7 @@ import { candidatesSchema } from '../../services/candidates/config.ts';
 import { openSources } from '../../services/candidates/sources/table.ts';
 import { RetrieveStage } from '../../services/candidates/stage.ts';
 import { EventLog } from '../../services/logging/stage.ts';
-import { RankStage } from '../../services/ranking/stage.ts';
+import { rank } from '../../services/ranking/stage.ts';
 import { newPosteriors } from '../../services/reranking/bandits/posteriors.ts';
 import { rerankingSchema } from '../../services/reranking/config.ts';
 import { ExposureLedger } from '../../services/reranking/fairness/exposure-ledger.ts';
@@ -120,10 +119,7 @@ async function ranking(
   counters: ItemCounters,
   requests: StageInputs['ranking'],
 ): Promise<StageWork> {
-  const schema = await schemaOfBundle(bundle);
-  const expected = { width: schema.width, featureSchemaHash: schema.hash };
-  const scorer = await Scorer.open(await bundle.read(Part.ranker), expected);
-  const stage = new RankStage(new ItemColumns(catalogue), schema, scorer);
+  const model = await ServedModel.open(bundle, Part.ranker, new ItemColumns(catalogue));
   const inputs = requests.map(({ context, candidates }) => ({
     candidates,
     user: decodeUser(context.userState),
@@ -131,7 +127,7 @@ async function ranking(
     counters,
     context,
   }));
-  return (n) => stage.rank(inputs[n % inputs.length]);
+  return (n) => rank(model, inputs[n % inputs.length]);
 }
 
 async function reranking(

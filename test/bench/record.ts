@@ -63,7 +63,7 @@ export async function record(
       excluded: new Uint32Array(0),
       recordsFeatures: config.recordFeatures === 1,
     };
-    const world = { config, catalogue, recentUsers, quality, filters, fallback };
+    const world = { config, catalogue, recentUsers, quality, filters, fallback, readsUserState: () => true };
     const slate = await cascade(query, world, peers, rootCall());
     const event = decisionEvent(query, slate, catalogue, config.recordSample);
     inputs.logging.push(event);

@@ -44,7 +44,8 @@ export function compose(environment: Environment, progress: Progress): Compositi
 }
 
 /**
- * The metrics at `k` (default 10) of each source alone, of the cascade, and of the cascade with the ranker's scores shuffled, on a holdout bundle.
+ * The metrics at `k` (default 10) of each source alone, of the cascade, of the cascade without the second stage if there is one, and by
+ * the ranker's scores shuffled, on a holdout bundle.
  * Users are as the log without the test pairs makes them.
  */
 export async function evaluateBundle(
@@ -66,6 +67,7 @@ export async function evaluateBundle(
       recommenders.set(name.replaceAll('_', '-'), sourceAlone(retrieval, name, stateOf));
   }
   recommenders.set('cascade', cascade.recommend);
+  if (cascade.byRanking !== undefined) recommenders.set('cascade-ranking', cascade.byRanking);
   recommenders.set('cascade-shuffled', cascade.shuffled(new Random(SHUFFLE_SEED)));
   const background = backgroundOf(data.catalogue, holdout.train);
   return await measure(recommenders, trialsOf(data, holdout), background, progress, k);

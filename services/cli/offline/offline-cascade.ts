@@ -36,7 +36,9 @@ export interface OfflineCascade extends AsyncDisposable {
   readonly recommend: Recommender;
   /** The slates of a policy of that name; a user's candidates are ranked once for all policies, and the last look is left out. */
   by(policy: string): Recommender;
-  /** The same with the ranker's scores dealt out among the candidates at random: what the ranker is worth. */
+  /** The same without the second stage; undefined where the bundle has none. */
+  readonly byRanking: Recommender | undefined;
+  /** By ranking with its scores dealt out among the candidates at random: what the ranker is worth. */
   shuffled(random: Random): Recommender;
 }
 
@@ -53,7 +55,12 @@ export async function openCascade(
   const filtering = await createFiltering(environment, peer, replica);
   const ranking = await createRanking(environment, peer, replica);
   const reranking = await createReranking(environment, peer, replica);
-  const components = [candidates, filtering, ranking, reranking];
+  const plain = await createReranking(
+    { ...environment, config: source.with('reranking', { secondStage: false }) },
+    peer,
+    replica,
+  );
+  const components = [candidates, filtering, ranking, reranking, plain];
   for (const { stage } of components) await stage.loadBundle({ version }, rootCall());
   const peers: Peers = {
     features,
@@ -65,6 +72,7 @@ export async function openCascade(
   };
   const bundle = await new BundleStore(join(source.home, 'bundles')).open(version);
   const world = worldOf(environment, replica, u32Of(await bundle.read(Part.fallback)));
+  const byRanking = { ...peers, reranking: inMemory(contracts.reranking, plain.implementation) };
   const recommender =
     (through: Peers): Recommender =>
     async ({ userId, timeMs }, limit) => {
@@ -91,7 +99,8 @@ export async function openCascade(
       const { candidates } = await peers.reranking.rerank({ ...ranked, limit, policy }, rootCall());
       return candidates.items;
     },
-    shuffled: (random) => recommender({ ...peers, ranking: shuffling(peers.ranking, random) }),
+    byRanking: bundle.has(Part.secondStage) ? recommender(byRanking) : undefined,
+    shuffled: (random) => recommender({ ...byRanking, ranking: shuffling(peers.ranking, random) }),
     [Symbol.asyncDispose]: async () => {
       for (const { close } of components) await close();
       await replica.stop();
@@ -106,6 +115,7 @@ const FAILURES: ReadonlySet<DegradedReason> = new Set([
   DegradedReason.DEGRADED_REASON_STAGE_INVALID_RESPONSE,
   DegradedReason.DEGRADED_REASON_STAGE_FAILED,
   DegradedReason.DEGRADED_REASON_SOURCE_FAILED,
+  DegradedReason.DEGRADED_REASON_MODEL_FAILED,
 ]);
 const NO_ITEMS = new Uint32Array(0);
 /** No stage is hurried: measuring must not depend on the machine. */
@@ -127,6 +137,7 @@ function worldOf({ config: source }: Environment, replica: CatalogueReplica, fal
     },
     filters: new ItemFilters(replica.catalogue, source.section('filtering', filteringSchema)),
     fallback,
+    readsUserState: () => true,
   };
 }
 

@@ -18,11 +18,11 @@ export interface Choice {
  */
 export async function choose(run: CascadeRun, hydrated: Hydrated, ranked: Candidates): Promise<Choice> {
   const { limit } = run.query;
-  const slate = await rerank(run, ranked);
+  const slate = await rerank(run, hydrated, ranked);
   if (slate !== undefined && slate.count >= limit) return { slate, substitutes: ranked.items };
   const pool = withPopular(run, hydrated, ranked);
   if (slate === undefined) return { slate: asSlate(pool, limit), substitutes: pool.items };
-  const fuller = pool.count === ranked.count ? undefined : await rerank(run, pool);
+  const fuller = pool.count === ranked.count ? undefined : await rerank(run, hydrated, pool);
   return fuller === undefined
     ? { slate, substitutes: ranked.items }
     : { slate: fuller, substitutes: pool.items };

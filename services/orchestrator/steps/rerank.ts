@@ -1,13 +1,18 @@
 import type { Candidates } from '../../../common/columns.ts';
 import type { CascadeRun } from '../run.ts';
+import type { Hydrated } from './hydrate.ts';
 
 /** The slate with the columns that the stage gives; undefined if the stage failed. */
-export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candidates | undefined> {
+export async function rerank(
+  run: CascadeRun,
+  { state }: Hydrated,
+  ranked: Candidates,
+): Promise<Candidates | undefined> {
   const { query } = run;
   const response = await run.attempt('reranking', (call) =>
     run.peers.reranking.rerank(
       {
-        context: run.contextFor('reranking', NO_STATE),
+        context: run.contextFor('reranking', state),
         candidates: run.candidatesFor('reranking', ranked),
         limit: query.limit,
         policy: '',
@@ -22,5 +27,3 @@ export async function rerank(run: CascadeRun, ranked: Candidates): Promise<Candi
   run.exploration = response.exploration;
   return response.candidates;
 }
-
-const NO_STATE = new Uint8Array(0);
