@@ -62,7 +62,8 @@ const Z_9999 = 3.719;
 
 /**
  * Shows a million items to people who have seen ten million while the filtering stage is killed, slow and wrong, Bloom filters are
- * made anew, items are blocked and people hide and consume more. Holds if nothing blocked, hidden, seen, excluded or repeated is
+ * made anew, items are blocked and people hide and consume more. Retrieval is not told who asks, so that nothing but filters keeps
+ * away what was seen. Holds if nothing blocked, hidden, seen, excluded or repeated is
  * shown, and the Bloom filters of seen items err no more than they are sized for.
  */
 export async function verifyFilterLeak({ short, broken, print }: ProofOptions): Promise<boolean> {
@@ -75,6 +76,8 @@ export async function verifyFilterLeak({ short, broken, print }: ProofOptions): 
     MILLRACE__ORCHESTRATOR__DEADLINE_MS: String(amounts.deadlineMs),
     MILLRACE__ORCHESTRATOR__QUALITY_MIN: '1',
     MILLRACE__ORCHESTRATOR__RECORD_FEATURES: '0',
+    MILLRACE__ORCHESTRATOR__SEND_USER_STATE: '[filtering, ranking]',
+    MILLRACE__FEATURES__HISTORY_MAX: '50',
   };
   await using folder = await temporaryHome();
   const past = new Past(amounts.past);
@@ -120,6 +123,7 @@ class LeakRun {
   async all(): Promise<void> {
     const { filtering, proxy } = this.#system;
     const { slates, shownMin, slowMs } = this.#amounts;
+    this.driver.expect({ logAway: true });
     const blocking = this.#keepBlocking();
     await this.#phase('calm', slates);
     const killed = this.#phase('filtering killed under way', slates, 'filtering:STAGE_UNAVAILABLE');
