@@ -19,6 +19,11 @@ export class MinimumAges {
     this.#years[ordinal] = least;
   }
 
+  /** Whether no item was ever for some only. */
+  get isEmpty(): boolean {
+    return this.#years.length === 0;
+  }
+
   /** 0: for everyone. */
   of(ordinal: number): number {
     return ordinal < this.#years.length ? this.#years[ordinal] : EVERYONE;
@@ -28,6 +33,7 @@ export class MinimumAges {
 /** Removes items for people older than the viewer; where the age is unknown, all that ask for one. */
 export function ageFilter(ages: MinimumAges, names: readonly string[]): Filter {
   return itemwise('age', ({ user }) => {
+    if (ages.isEmpty) return undefined;
     const age = numberOf(user.profile, names);
     const years = typeof age === 'number' && age >= 0 ? age : EVERYONE;
     return (item) => ages.of(item) > years;

@@ -17,6 +17,11 @@ export class AvailabilityWindows {
     this.#untilMs[ordinal] = untilMs ?? Number.POSITIVE_INFINITY;
   }
 
+  /** Whether no item was ever given an end. */
+  get isEmpty(): boolean {
+    return this.#fromMs.length === 0;
+  }
+
   holds(ordinal: number, nowMs: number): boolean {
     return (
       ordinal >= this.#fromMs.length || (this.#fromMs[ordinal] <= nowMs && nowMs < this.#untilMs[ordinal])

@@ -7,6 +7,7 @@ import { labelsOf } from './words.ts';
 export function creatorFilter(creators: LabelSets, names: readonly string[], scratch: OrdinalSet): Filter {
   const isBlocked = (item: number): boolean => scratch.has(creators.setOf(item));
   return itemwise('creator', ({ user }) => {
+    if (creators.isEmpty) return undefined;
     const blocked = labelsOf(user.profile, names);
     if (blocked.length === 0) return undefined;
     scratch.clear();

@@ -13,6 +13,11 @@ export class LabelSets {
   readonly #sets = new Map<string, number>();
   readonly #setsWith = new Map<string, number[]>();
 
+  /** Whether no item was ever given labels. */
+  get isEmpty(): boolean {
+    return this.#sets.size === 0;
+  }
+
   /** `labels`: in any order. Sets anew what was set before. */
   set(ordinal: number, labels: readonly string[]): void {
     if (ordinal >= this.#setOf.length) {

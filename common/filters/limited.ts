@@ -15,6 +15,7 @@ export function limitedFilter(
     return set !== NO_LABELS && !scratch.has(set);
   };
   return itemwise(name, (context) => {
+    if (labels.isEmpty) return undefined;
     scratch.clear();
     labels.collect(viewerLabels(context), scratch);
     return isOutside;

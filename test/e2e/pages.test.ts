@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type FeaturesService, type OrchestratorService } from '../../common/rpc/services.ts';
+import type { Item } from '../../gen/millrace/features/v1/features.ts';
 import {
   FeedbackEvent,
   RecommendRequest,
@@ -111,6 +112,44 @@ describe('pages', () => {
     await expect(door.recommend(altered, call())).rejects.toMatchObject(refused);
     const foreign = asking({ userId: 'user-5', pageToken: nextPageToken });
     await expect(door.recommend(foreign, call())).rejects.toMatchObject(refused);
+  });
+});
+
+describe('people and items', () => {
+  /** Gives the items attributes beside those that they have. */
+  const mark = async (itemIds: string[], attributes: Item['attributes']): Promise<void> => {
+    const { items } = await features.resolve({ itemIds, ordinals: [] }, call());
+    const marked = items.map(({ item }) => ({ ...(item as Item), attributes }));
+    await features.upsertItems({ items: marked, expectedEpoch: 0 }, call());
+  };
+  const be = (id: string, attributes: Item['attributes']) =>
+    features.upsertUsers({ users: [{ id, attributes }] }, call());
+  const shownTo = async (userId: string) => idsOf(await door.recommend(asking({ userId }), call()));
+
+  test('the works of a creator are out of the next answer when the block has returned, and only for who blocked', async () => {
+    const before = await shownTo('user-8');
+    await mark(before, { creator: { text: 'Ada' } });
+    await be('user-8', { blocked_creators: { texts: { values: ['Ada'] } } });
+    expect((await shownTo('user-8')).filter((id) => before.includes(id))).toEqual([]);
+    await be('user-8', {});
+    expect((await shownTo('user-8')).some((id) => before.includes(id))).toBe(true);
+    await mark(before, {});
+  });
+
+  test('items for adults and for segments are shown to whom they are for', async () => {
+    const before = await shownTo('user-9');
+    await mark(before.slice(0, 10), { minimum_age: { number: 18 } });
+    await mark(before.slice(10), { segments: { texts: { values: ['staff'] } } });
+    const among = async () => (await shownTo('user-9')).filter((id) => before.includes(id));
+    const isOf = (allowed: string[]) => (ids: string[]) =>
+      ids.length > 0 && ids.every((id) => allowed.includes(id));
+    expect(await among()).toEqual([]);
+    await be('user-9', { age: { number: 17 }, segments: { text: 'staff' } });
+    expect(await among()).toSatisfy(isOf(before.slice(10)));
+    await be('user-9', { age: { number: 18 } });
+    expect(await among()).toSatisfy(isOf(before.slice(0, 10)));
+    await mark(before, {});
+    await be('user-9', {});
   });
 });
 
