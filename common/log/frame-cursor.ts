@@ -1,5 +1,14 @@
 import type { FileHandle } from 'node:fs/promises';
-import { FRAME_HEADER_BYTES, frameHolds, frameIndex, frameLength, RECORD_BYTES_MAX } from './frame.ts';
+import {
+  FRAME_HEADER_BYTES,
+  frameHolds,
+  frameIndex,
+  frameIsErased,
+  frameLength,
+  RECORD_BYTES_MAX,
+} from './frame.ts';
+
+const NONE = new Uint8Array(0);
 
 /** `record`: `payload` is the next one. `fill`: call `fill()` and step again. `damaged`: no valid frame at `position`. */
 export type Step = 'record' | 'fill' | 'end' | 'damaged';
@@ -10,8 +19,10 @@ export class FrameCursor {
   position: number;
   /** Index of the next frame's record. */
   index: number;
-  /** A view of the chunk that was read, never written again: keeping it keeps the chunk. */
-  payload: Uint8Array = new Uint8Array(0);
+  /** A view of the chunk that was read, never written again: keeping it keeps the chunk. Empty for a record that was erased. */
+  payload: Uint8Array = NONE;
+  /** What the payload takes in the file. */
+  payloadBytes = 0;
   readonly #file: FileHandle;
   readonly #sizeBytes: number;
   readonly #chunkBytes: number;
@@ -45,7 +56,10 @@ export class FrameCursor {
     if (length > RECORD_BYTES_MAX || this.position + bytes > this.#sizeBytes) return 'damaged';
     if (at + bytes > this.#chunk.length) return this.#want(bytes);
     if (!frameHolds(this.#chunk, at) || frameIndex(this.#chunk, at) !== this.index) return 'damaged';
-    this.payload = this.#chunk.subarray(at + FRAME_HEADER_BYTES, at + bytes);
+    this.payload = frameIsErased(this.#chunk, at)
+      ? NONE
+      : this.#chunk.subarray(at + FRAME_HEADER_BYTES, at + bytes);
+    this.payloadBytes = length;
     this.position += bytes;
     this.index++;
     return 'record';

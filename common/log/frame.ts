@@ -8,6 +8,7 @@ import { crc32 } from 'node:zlib';
  * `index` counts records from the segment's start, so that a segment can be written before its base offset is known.
  * `group` counts records from the start of the group that was fsynced together. The checksum is zlib's CRC-32 over index,
  * group and payload, started from the length. A frame of zeros is never valid, so a zero-filled tail is not taken for records.
+ * The highest bit of `group` says that the record was erased: its payload is zeros then, as many as it had bytes.
  */
 export const FRAME_HEADER_BYTES = 16;
 
@@ -16,6 +17,7 @@ export const RECORD_BYTES_MAX = 16 * 1024 * 1024;
 
 const INDEX_AT = 8;
 const GROUP_AT = 12;
+const ERASED = 0x80000000;
 
 export function groupBytes(records: readonly Uint8Array[]): number {
   let bytes = records.length * FRAME_HEADER_BYTES;
@@ -64,7 +66,19 @@ export function frameIndex(bytes: Buffer, at: number): number {
 
 /** The index of the first record of the frame's group. */
 export function frameGroupStart(bytes: Buffer, at: number): number {
-  return frameIndex(bytes, at) - bytes.readUInt32LE(at + GROUP_AT);
+  return frameIndex(bytes, at) - (bytes.readUInt32LE(at + GROUP_AT) & ~ERASED);
+}
+
+/** Whether the record of the frame at `at` was erased. */
+export function frameIsErased(bytes: Buffer, at: number): boolean {
+  return (bytes.readUInt32LE(at + GROUP_AT) & ERASED) !== 0;
+}
+
+/** Erases the record of a whole frame, which keeps its length. */
+export function eraseFrame(frame: Buffer): void {
+  frame.fill(0, FRAME_HEADER_BYTES);
+  frame.writeUInt32LE((frame.readUInt32LE(GROUP_AT) | ERASED) >>> 0, GROUP_AT);
+  frame.writeUInt32LE(crc32(frame.subarray(INDEX_AT), frameLength(frame, 0)), 4);
 }
 
 /** Whether the frame at `at`, which lies wholly inside `bytes`, is as it was written. */

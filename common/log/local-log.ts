@@ -42,6 +42,10 @@ export class LocalLog implements RecordLog {
     return this.segments.follow(fromOffset, options);
   }
 
+  erase(offsets: readonly number[], progress?: (done: number, all: number) => void): Promise<void> {
+    return this.segments.erase(offsets, progress);
+  }
+
   /** Whole segments only, never the last. A segment is as old as its last write. */
   async retain({ bytesMax, ageMsMax, keepFrom }: Retention): Promise<number> {
     const segments = await this.segments.sizes();

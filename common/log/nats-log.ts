@@ -34,6 +34,9 @@ const PORTION = 1_000;
 /** How often followers look for records that other processes appended. */
 const POLL_MS = 250;
 const PARTITION_SEED = 0x6e617473;
+/** JetStream's codes and words for a message that is not there any more. */
+const GONE_CODES = new Set([10037, 10043]);
+const GONE = /no message found|deleted message/;
 /** JetStream's codes for: no memory or disk left, the stream's limits reached. */
 const FULL_CODES = new Set([10023, 10028, 10047, 10077]);
 
@@ -221,9 +224,16 @@ export class NatsLog implements RecordLog {
     return this.#firstOffset;
   }
 
-  /** Makes the record at `offset` unreadable: it reads as an empty payload from then on. */
-  async erase(offset: number): Promise<void> {
-    await this.#manager.streams.deleteMessage(this.#config.stream, offset + 1, true);
+  /** The server overwrites each message. */
+  async erase(offsets: readonly number[], progress?: (done: number, all: number) => void): Promise<void> {
+    const ascending = [...new Set(offsets)].sort((a, b) => a - b);
+    for (const [i, offset] of ascending.entries()) {
+      await this.#manager.streams.deleteMessage(this.#config.stream, offset + 1, true).catch((error) => {
+        if (GONE_CODES.has(error.code) || GONE.test(error.message)) return;
+        throw writeError(error);
+      });
+      progress?.(i + 1, ascending.length);
+    }
     this.#cursors.forget();
   }
 

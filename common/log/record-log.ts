@@ -63,5 +63,10 @@ export interface RecordLog extends RecordReader {
   follow(fromOffset: number, options?: FollowOptions): AsyncIterable<RecordBatch>;
   /** Deletes the oldest records that the limits do not allow. Answers the new `firstOffset`. */
   retain(retention: Retention): Promise<number>;
+  /**
+   * Makes the records at `offsets` unreadable, durably and whoever reads: each reads as an empty payload from then on, all others
+   * stay where they are. Doing it again changes nothing; after a crash some may be erased. `progress`: how much of how much is done.
+   */
+  erase(offsets: readonly number[], progress?: (done: number, all: number) => void): Promise<void>;
   close(): Promise<void>;
 }

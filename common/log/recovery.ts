@@ -68,7 +68,7 @@ async function scanSegment(segment: Segment, last: boolean): Promise<TornTail> {
     const cursor = new FrameCursor(file, sizeBytes, CHUNK_BYTES, { index: 0, position: 0 });
     for (;;) {
       const step = cursor.step();
-      if (step === 'record') segment.extend(cursor.payload.length);
+      if (step === 'record') segment.extend(cursor.payloadBytes);
       else if (step === 'fill') await cursor.fill();
       else if (step === 'end') return { recordsCut: 0, bytesCut: 0 };
       else if (last) return await classifyTail(segment, file, sizeBytes);

@@ -13,6 +13,7 @@ import type { FollowOptions } from './record-log.ts';
 import type { TornTail } from './recovery.ts';
 import { outlineLog, scanLog } from './recovery.ts';
 import { Segment, segmentPath } from './segment.ts';
+import { writeErased } from './erased-segment.ts';
 import type { StagedSegment } from './staged-segment.ts';
 import { STAGED_SUFFIX, writeStaged } from './staged-segment.ts';
 
@@ -206,6 +207,39 @@ export class SegmentLog implements AsyncDisposable {
     });
   }
 
+  /**
+   * Erases the records at `offsets`: they read as empty payloads from then on, and no byte of theirs is in a file. Each segment is
+   * replaced by a copy in one rename, so that a crash leaves it as it was or as it should be, and readers go on; offsets below
+   * `firstOffset` are passed over. `progress`: segments done, and all.
+   */
+  async erase(offsets: readonly number[], progress?: (done: number, all: number) => void): Promise<void> {
+    this.#refuseClosed();
+    const wanted = [...new Set(offsets)].sort((a, b) => a - b);
+    const touched = this.#segments.filter(({ base, endOffset }) =>
+      wanted.some((offset) => offset >= base && offset < endOffset),
+    );
+    for (const [i, segment] of touched.entries()) {
+      const { base, endOffset } = segment;
+      const indexes = wanted.filter((offset) => offset >= base && offset < endOffset).map((at) => at - base);
+      await this.#queue.run(() => this.#eraseIn(segment, indexes));
+      progress?.(i + 1, touched.length);
+    }
+  }
+
+  /** Begins a new segment and deletes all others with their records, whose offsets are not given again. */
+  async clear(): Promise<void> {
+    this.#refuseClosed();
+    await this.#queue.run(async () => {
+      const last = this.#segments.at(-1);
+      if (last === undefined || last.count === 0) return;
+      await this.#stopWriting();
+      const segment = new Segment(segmentPath(this.#dir, this.endOffset), this.endOffset);
+      this.#writing = await this.#create(segment.path);
+      this.#segments.push(segment);
+    });
+    await this.dropBefore(this.endOffset);
+  }
+
   /** Completes what was appended, ends followers and gives up the lock. */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -284,6 +318,23 @@ export class SegmentLog implements AsyncDisposable {
     } catch (error) {
       throw writeError(error);
     }
+  }
+
+  async #eraseIn(segment: Segment, indexes: readonly number[]): Promise<void> {
+    this.#refuseFailed();
+    if (!this.#segments.includes(segment)) return;
+    const draft = await writeErased(this.#dir, segment, indexes);
+    if (draft === undefined) return;
+    if (segment === this.#segments.at(-1)) await this.#stopWriting();
+    try {
+      await rename(draft, segment.path);
+      await this.#files.syncDirectory(this.#dir);
+    } catch (error) {
+      throw writeError(error);
+    }
+    const closeReplaced = segment.replaceReading();
+    await this.#reader.settled();
+    await closeReplaced();
   }
 
   async #create(path: string): Promise<FileHandle> {

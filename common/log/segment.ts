@@ -77,10 +77,15 @@ export class Segment {
     return this.#reading;
   }
 
-  async closeReading(): Promise<void> {
+  /** Later reads open the file anew. Answers what closes the file that reads under way still use. */
+  replaceReading(): () => Promise<void> {
     const reading = this.#reading;
     this.#reading = null;
-    await (await reading)?.close();
+    return async () => await (await reading)?.close();
+  }
+
+  async closeReading(): Promise<void> {
+    await this.replaceReading()();
   }
 }
 

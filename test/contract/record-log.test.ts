@@ -49,19 +49,6 @@ describe.skipIf(NATS.program === undefined)(`NATS JetStream alone (skipped: ${NA
     expect(log.endOffset).toBe(3);
   });
 
-  test('an erased record reads as an empty payload at its offset, also at the end', async () => {
-    await using server = await TestServer.start(NATS);
-    await using log = await NatsLog.open(configOf(server));
-    await log.append(['a', 'b', 'c', 'd', 'e'].map((id) => record(id)));
-    for (const offset of [1, 2, 4]) await log.erase(offset);
-    const read = async (from: number) =>
-      (await log.read(from)).payloads.map((payload) => Buffer.from(payload).toString());
-    expect(await read(0)).toEqual(['a', '', '', 'd', '']);
-    expect(await read(4)).toEqual(['']);
-    await log.append([record('f')]);
-    expect(await read(2)).toEqual(['', 'd', '', 'f']);
-  });
-
   test('while the server is away appends and reads fail at once; when it is back all goes on, nothing lost', async () => {
     await using server = await TestServer.start(NATS);
     await using log = await NatsLog.open(configOf(server, { appendTimeoutMs: 500 }));

@@ -129,6 +129,29 @@ export function recordLogSuite({ name, absent, fresh }: EngineTarget): void {
         expect(await log.importAll([])).toBe(3_001);
       });
 
+      test('erased records read as empty payloads at their offsets, also at the end, and all others are as they were', async () => {
+        await using target = await fresh();
+        const ids = Array.from({ length: 400 }, (_, i) => `r${i}`.padEnd(1 + (i % 97), '.'));
+        const erased = [0, 1, 63, 64, 200, 201, 202, 399];
+        const expected = ids.map((id, offset) => (erased.includes(offset) ? '' : id));
+        {
+          await using log = await target.open();
+          for (let i = 0; i < ids.length; i += 50)
+            await log.append(ids.slice(i, i + 50).map((id) => record(id)));
+          await log.read(0);
+          await log.erase(erased);
+          expect(texts((await log.read(0)).payloads)).toEqual(expected);
+          expect(texts((await log.read(399)).payloads)).toEqual(['']);
+          await log.erase(erased);
+          expect((await log.append([record('after')]))[0].offset).toBe(400);
+        }
+        await using log = await target.open();
+        expect(texts((await log.read(0)).payloads)).toEqual([...expected, 'after']);
+        await log.erase([400]);
+        expect(texts((await log.read(395)).payloads)).toEqual([...expected.slice(395), '']);
+        expect(log.endOffset).toBe(401);
+      });
+
       test('retention deletes the oldest, never what a consumer has not committed; below it reads are refused', async () => {
         await using target = await fresh();
         await using log = await target.open();
