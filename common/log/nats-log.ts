@@ -36,6 +36,8 @@ const POLL_MS = 250;
 const PARTITION_SEED = 0x6e617473;
 /** JetStream's codes and words for a message that is not there any more. */
 const GONE_CODES = new Set([10037, 10043]);
+/** See `#noteErased`. */
+const ERASED = /^first offset (\d+); before (\d+) messages were erased$/;
 const GONE = /no message found|deleted message/;
 /** JetStream's codes for: no memory or disk left, the stream's limits reached. */
 const FULL_CODES = new Set([10023, 10028, 10047, 10077]);
@@ -55,6 +57,8 @@ export class NatsLog implements RecordLog {
   readonly #waiters = new Set<() => void>();
   #firstOffset = 0;
   #endOffset = 0;
+  /** Records before it may be missing because they were erased. */
+  #erasedUntil = 0;
   #meanBytes = 0;
   #pendingBytes = 0;
   #isAway = false;
@@ -218,6 +222,7 @@ export class NatsLog implements RecordLog {
     await this.#refresh();
     const before = await oldestKept(this.#manager, this.#config.stream, retention);
     if (before > this.#firstOffset) {
+      if (before <= this.#erasedUntil) await this.#noteErased(before, this.#erasedUntil);
       await this.#manager.streams.purge(this.#config.stream, { seq: before + 1 });
       await this.#refresh();
     }
@@ -227,6 +232,10 @@ export class NatsLog implements RecordLog {
   /** The server overwrites each message. */
   async erase(offsets: readonly number[], progress?: (done: number, all: number) => void): Promise<void> {
     const ascending = [...new Set(offsets)].sort((a, b) => a - b);
+    if (ascending.length === 0) return;
+    await this.#refresh();
+    const until = (ascending.at(-1) as number) + 1;
+    if (until > this.#erasedUntil) await this.#noteErased(this.#firstOffset, until);
     for (const [i, offset] of ascending.entries()) {
       await this.#manager.streams.deleteMessage(this.#config.stream, offset + 1, true).catch((error) => {
         if (GONE_CODES.has(error.code) || GONE.test(error.message)) return;
@@ -266,10 +275,23 @@ export class NatsLog implements RecordLog {
   }
 
   async #refresh(): Promise<void> {
-    const { state } = await this.#manager.streams.info(this.#config.stream);
+    const { state, config } = await this.#manager.streams.info(this.#config.stream);
     this.#meanBytes = state.messages === 0 ? 0 : state.bytes / state.messages;
-    this.#firstOffset = state.messages === 0 ? state.last_seq : state.first_seq - 1;
+    const held = state.messages === 0 ? state.last_seq : state.first_seq - 1;
+    const [, first = '0', until = '0'] = ERASED.exec(config.description ?? '') ?? [];
+    this.#erasedUntil = Number(until);
+    this.#firstOffset = held <= this.#erasedUntil ? Math.min(held, Number(first)) : held;
     this.#extend(state.last_seq);
+  }
+
+  /**
+   * Says durably, in the stream's description, that the stream's first messages, from `first` on and up to `until`, may be missing because they were erased: the
+   * server moves the beginning of a stream over deleted messages, as if they were no longer retained.
+   */
+  async #noteErased(first: number, until: number): Promise<void> {
+    const description = `first offset ${first}; before ${until} messages were erased`;
+    await this.#manager.streams.update(this.#config.stream, { description });
+    this.#erasedUntil = until;
   }
 
   #extend(endOffset: number): void {
