@@ -45,6 +45,7 @@ export const SECTIONS = [
   'lake',
   'privacy',
   'access',
+  'rights',
   'train',
 ] as const;
 

@@ -139,6 +139,16 @@ export class BundleStore {
       .sort();
   }
 
+  /** Deletes a bundle that does not serve, with the parts that no other one has. */
+  async remove(version: string): Promise<void> {
+    const { parts } = await this.manifest(version);
+    await rm(this.#manifestPath(version), { force: true });
+    const others = await Promise.all((await this.versions()).map((other) => this.manifest(other)));
+    const shared = new Set(others.flatMap((other) => Object.values(other.parts).map(({ sha256 }) => sha256)));
+    for (const { sha256 } of Object.values(parts))
+      if (!shared.has(sha256)) await rm(join(this.#parts, sha256), { force: true });
+  }
+
   /** What serves; undefined before the first bundle. */
   async live(): Promise<Live | undefined> {
     const text = await readFile(this.livePath, 'utf8').catch(() => undefined);

@@ -88,7 +88,7 @@ export class EventRows {
     return this.#decided.rows;
   }
 
-  /** Takes an encoded event in; an empty one, which has been erased, gives no row. */
+  /** Takes an encoded event in. One that was erased and is empty gives no row, nor does a person's being forgotten. */
   add(offset: number, payload: Uint8Array): void {
     this.bytes += payload.length;
     if (payload.length === 0) return;
@@ -131,6 +131,7 @@ export class EventRows {
   #decoded(offset: number, payload: Uint8Array): void {
     const event = decodeEvent(payload);
     const { feedback, decision, catalogue, user } = event;
+    if (event.forgotten !== undefined) return;
     const events = this.#events;
     this.#head(offset, event.timeMs, codeOf(event));
     this.#text(E.event_id, event.eventId);

@@ -16,22 +16,32 @@ const fileSchema = z.strictObject({
   bytes: z.number().int().positive(),
   rows: z.number().int().positive(),
 });
+const replacementSchema = z.strictObject({
+  /** Key of a file of an earlier commit. */
+  key: z.string(),
+  /** What stands for it; null: nothing. */
+  by: fileSchema.nullable(),
+});
 const commitSchema = z.strictObject({
   /** The events taken in: from the first offset, until before the second. */
   fromOffset: z.number().int().min(0),
   untilOffset: z.number().int().min(0),
   files: z.array(fileSchema),
+  /** Files of earlier commits that hold fewer rows from this one on. */
+  replaced: z.array(replacementSchema).optional(),
 });
 const checkpointSchema = z.strictObject({ commits: z.array(commitSchema) });
 
 export type LakeFile = z.infer<typeof fileSchema>;
+export type Replacement = z.infer<typeof replacementSchema>;
 /** A range of the log and the files that hold it. */
 export type Commit = z.infer<typeof commitSchema>;
 
 /**
  * Which files make up the lake: a sequence of commits, `manifest/commits/<sequence>.json`, each created once and never changed.
  * Whoever creates the next one first has committed; the other one is refused. Every so often a checkpoint repeats all commits so
- * far, so that reading takes few objects. The plan names what the next commit will place, before it is placed.
+ * far, so that reading takes few objects. The plan names what the next commit will place, before it is placed. `commits` is the
+ * lake as it stands: replacements are carried out in it.
  */
 export class Manifest {
   readonly commits: Commit[];
@@ -54,7 +64,7 @@ export class Manifest {
       const expected = commits.at(-1)?.untilOffset ?? commit.fromOffset;
       if (commit.fromOffset !== expected)
         throw damaged(at, `it begins at offset ${commit.fromOffset}, not at ${expected}`);
-      commits.push(commit);
+      takeOver(commits, commit);
     }
     return new Manifest(storage, commits);
   }
@@ -78,13 +88,17 @@ export class Manifest {
     await this.#storage.put(PLAN, encodeJson(commit));
   }
 
-  /** What a plan that was not carried out may have left. */
-  async abandoned(): Promise<LakeFile[]> {
+  /** Keys that a plan which was not carried out to its end may have left: what it placed, or what it replaced. */
+  async abandoned(): Promise<string[]> {
     const bytes = await this.#storage.read(PLAN);
     if (bytes === undefined) return [];
-    const planned = parseJson(this.#storage, PLAN, bytes, commitSchema).files;
+    const { files, replaced = [] } = parseJson(this.#storage, PLAN, bytes, commitSchema);
+    const planned = [
+      ...files,
+      ...replaced.flatMap(({ key, by }) => (by === null ? [{ key }] : [{ key }, by])),
+    ];
     const committed = new Set(this.files.map(({ key }) => key));
-    return planned.filter(({ key }) => !committed.has(key));
+    return planned.map(({ key }) => key).filter((key) => !committed.has(key));
   }
 
   async forgetPlan(): Promise<void> {
@@ -96,7 +110,7 @@ export class Manifest {
     const sequence = this.commits.length;
     if (!(await this.#storage.putIfAbsent(commitKey(sequence), encodeJson(commit))))
       throw new MillraceError('LAKE_BUSY', `lake: ${this.#storage.uri}: another process committed first`);
-    this.commits.push(commit);
+    takeOver(this.commits, commit);
     if ((sequence + 1) % CHECKPOINT_EVERY === 0) await this.#checkpoint(sequence);
   }
 
@@ -106,6 +120,17 @@ export class Manifest {
     const older = (await this.#storage.list(CHECKPOINTS)).map((object: StoredObject) => object.key);
     await this.#storage.remove(older.filter((other) => other < key).slice(0, -1));
   }
+}
+
+/** Adds a commit to those before it. */
+function takeOver(commits: Commit[], { replaced = [], ...commit }: Commit): void {
+  const by = new Map(replaced.map((replacement) => [replacement.key, replacement.by]));
+  for (const earlier of by.size === 0 ? [] : commits)
+    earlier.files = earlier.files.flatMap((file) => {
+      const other = by.get(file.key);
+      return other === undefined ? [file] : other === null ? [] : [other];
+    });
+  commits.push(commit);
 }
 
 function commitKey(sequence: number): string {

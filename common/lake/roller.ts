@@ -11,6 +11,13 @@ import { EventRows, stagedSelect } from './event-rows.ts';
 import { damaged } from './local-storage.ts';
 import { type Commit, type LakeFile, Manifest, padded } from './manifest.ts';
 import { openStorage } from './open-storage.ts';
+import {
+  filesWithout,
+  isBehaviourBefore,
+  type ReplaceProgress,
+  type RewriteParts,
+  type Rewritten,
+} from './rewriting.ts';
 import { TABLES, type TableName } from './schema.ts';
 import type { LakeStorage } from './storage.ts';
 
@@ -65,7 +72,7 @@ export class Roller implements AsyncDisposable {
     const lock = await acquire(folder);
     try {
       const drafts = join(folder, 'drafts');
-      await rm(drafts, { recursive: true, force: true });
+      for (const left of [drafts, join(folder, 'spilled')]) await rm(left, { recursive: true, force: true });
       const storage = await openStorage(config);
       const manifest = await Manifest.read(storage);
       await undoAbandoned(storage, manifest);
@@ -100,10 +107,49 @@ export class Roller implements AsyncDisposable {
     return this.manifest.endOffset;
   }
 
+  /**
+   * Takes a person out: rows about them and rows that name them as a friend, of events before an offset. Answers how many rows that
+   * were. Files that hold others too are written anew; whoever reads the lake as it was before may find files gone.
+   */
+  async forget(userId: string, beforeOffset: number, progress?: ReplaceProgress): Promise<number> {
+    const { files } = this.manifest;
+    return this.#replace(await filesWithout(this.#parts(), files, userId, beforeOffset, progress));
+  }
+
+  /** Drops what people did and what they were shown before a date, as `2026-11-01`; answers how many rows that were. */
+  async dropBefore(date: string): Promise<number> {
+    const old = this.manifest.files.filter(({ key }) => isBehaviourBefore(key, date));
+    return this.#replace(old.map((file) => ({ key: file.key, by: null, rows: file.rows })));
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     this.#db[Symbol.dispose]();
     await rm(this.#drafts, { recursive: true, force: true });
     await this.#lock.release();
+  }
+
+  #parts(): RewriteParts {
+    return {
+      db: this.#db,
+      storage: this.#storage,
+      drafts: this.#drafts,
+      sequence: this.manifest.commits.length,
+    };
+  }
+
+  /** Commits replacements whose drafts are written; readers that list folders may find rows twice until it is done. */
+  async #replace(rewritten: readonly Rewritten[]): Promise<number> {
+    if (rewritten.length === 0) return 0;
+    const { endOffset } = this.manifest;
+    const replaced = rewritten.map(({ key, by }) => ({ key, by }));
+    const commit = { fromOffset: endOffset, untilOffset: endOffset, files: [], replaced };
+    await this.manifest.plan(commit);
+    const placed = replaced.flatMap(({ by }) => (by === null ? [] : [by.key]));
+    await this.#storage.place(placed.map((key) => ({ key, path: join(this.#drafts, key) })));
+    await this.manifest.commit(commit);
+    await this.#storage.remove(replaced.map(({ key }) => key));
+    await this.manifest.forgetPlan();
+    return rewritten.reduce((sum, { rows }) => sum + rows, 0);
   }
 
   #checkLog(log: RolledLog): void {
@@ -202,7 +248,7 @@ async function undoAbandoned(storage: LakeStorage, manifest: Manifest): Promise<
   if (abandoned.length > 0) {
     const { endOffset } = manifest;
     await manifest.commit({ fromOffset: endOffset, untilOffset: endOffset, files: [] });
-    await storage.remove(abandoned.map(({ key }) => key));
+    await storage.remove(abandoned);
   }
   await manifest.forgetPlan();
 }

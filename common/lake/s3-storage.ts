@@ -93,8 +93,10 @@ export class S3Storage implements LakeStorage {
   }
 
   async remove(keys: readonly string[]): Promise<void> {
-    const remove = (key: string) =>
-      this.#asked(() => this.#client.send(new DeleteObjectCommand(this.#named(key))));
+    const remove = async (key: string): Promise<void> => {
+      await this.#asked(() => this.#client.send(new DeleteObjectCommand(this.#named(key))));
+      await rm(join(this.#fetched, key), { force: true });
+    };
     await inTurn(keys, remove, REQUESTS_AT_ONCE);
   }
 

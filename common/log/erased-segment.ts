@@ -35,7 +35,8 @@ export async function writeErased(
           position = cursor.position;
           const step = cursor.step();
           if (step === 'fill') await cursor.fill();
-          else if (step !== 'record') throw new LogDamagedError(segment.path, position, 'a record is damaged');
+          else if (step !== 'record')
+            throw new LogDamagedError(segment.path, position, 'a record is damaged');
         }
         if (cursor.payload.length === 0) continue;
         const frame = await readFully(file, position, FRAME_HEADER_BYTES + cursor.payloadBytes);

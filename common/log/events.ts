@@ -22,6 +22,7 @@ const KIND_OF_FIELD: ReadonlyMap<number, EventKind> = new Map([
   [4, EventKind.EVENT_KIND_FEEDBACK],
   [5, EventKind.EVENT_KIND_CATALOGUE],
   [6, EventKind.EVENT_KIND_USER],
+  [7, EventKind.EVENT_KIND_FORGOTTEN],
 ]);
 const REQUEST_ID_FIELD = 1;
 
@@ -77,6 +78,7 @@ export async function* readEventsOf(log: RecordReader, fromOffset = 0): AsyncIte
 
 /** The event as a record of the log. */
 export function recordOf(event: Event): LogRecord {
-  const key = event.feedback?.userId ?? event.decision?.userId ?? event.user?.id ?? '';
+  const key =
+    event.feedback?.userId ?? event.decision?.userId ?? event.user?.id ?? event.forgotten?.userId ?? '';
   return { id: event.eventId, key, payload: encodeEvent(event) };
 }

@@ -3,6 +3,7 @@ import { open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommitQueue } from './commit-queue.ts';
 import { makeDirectory, writeFully } from './durable-files.ts';
+import { writeErased } from './erased-segment.ts';
 import { LogClosedError, LogError, LogFullError, LogWriteError } from './errors.ts';
 import { encodeFrames, groupBytes, refuseLong } from './frame.ts';
 import { diskFiles, type LogFiles } from './log-files.ts';
@@ -13,7 +14,6 @@ import type { FollowOptions } from './record-log.ts';
 import type { TornTail } from './recovery.ts';
 import { outlineLog, scanLog } from './recovery.ts';
 import { Segment, segmentPath } from './segment.ts';
-import { writeErased } from './erased-segment.ts';
 import type { StagedSegment } from './staged-segment.ts';
 import { STAGED_SUFFIX, writeStaged } from './staged-segment.ts';
 
@@ -226,18 +226,18 @@ export class SegmentLog implements AsyncDisposable {
     }
   }
 
-  /** Begins a new segment and deletes all others with their records, whose offsets are not given again. */
-  async clear(): Promise<void> {
+  /** Deletes all records if `offset` is the log's end still; offsets go on from there. */
+  async clear(offset: number): Promise<void> {
     this.#refuseClosed();
     await this.#queue.run(async () => {
       const last = this.#segments.at(-1);
-      if (last === undefined || last.count === 0) return;
+      if (last === undefined || last.count === 0 || this.endOffset !== offset) return;
       await this.#stopWriting();
-      const segment = new Segment(segmentPath(this.#dir, this.endOffset), this.endOffset);
+      const segment = new Segment(segmentPath(this.#dir, offset), offset);
       this.#writing = await this.#create(segment.path);
       this.#segments.push(segment);
     });
-    await this.dropBefore(this.endOffset);
+    await this.dropBefore(offset);
   }
 
   /** Completes what was appended, ends followers and gives up the lock. */

@@ -35,6 +35,11 @@ export const metrics = {
     help: 'RPCs being served, by service.',
     labelNames: ['service'],
   }),
+  forgetPending: new Gauge({
+    name: 'millrace_forget_pending',
+    help: 'Requests to forget a person that are not done, by whether their deadline has passed.',
+    labelNames: ['overdue'],
+  }),
   degradedTotal: new Counter({
     name: 'millrace_degraded_total',
     help: 'Answers that were worse than they should be, by stage and reason.',

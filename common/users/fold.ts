@@ -106,14 +106,34 @@ export class UserFold {
     record.profile = attributes;
     changed?.add(id);
     for (const friend of before) {
-      if (after.has(friend)) continue;
-      this.#record(friend).unfollow(id);
+      const known = this.#users.get(friend);
+      if (after.has(friend) || known === undefined) continue;
+      known.unfollow(id);
       changed?.add(friend);
     }
     for (const friend of after) {
       if (before.has(friend)) continue;
       this.#record(friend).follow(id);
       changed?.add(friend);
+    }
+  }
+
+  /**
+   * Drops all that is held of a user, also as a friend of others: what friends of theirs heard is dropped with it. Adds to `changed`
+   * whose record is another one, or none, now.
+   */
+  forget(userId: string, changed?: Set<string>): void {
+    const record = this.#users.get(userId);
+    changed?.add(userId);
+    if (record === undefined) return;
+    this.#users.delete(userId);
+    for (const friend of friendsOf(userId, record.profile)) {
+      this.#users.get(friend)?.unfollow(userId);
+      changed?.add(friend);
+    }
+    for (const follower of record.followers) {
+      this.#users.get(follower)?.loseFriend(userId);
+      changed?.add(follower);
     }
   }
 

@@ -14,3 +14,19 @@ export function friendsOf(userId: string, profile: Readonly<Record<string, Attri
   }
   return friends;
 }
+
+/** Whether the attributes of a user name another one as a friend. */
+export function namesFriend(attributes: Readonly<Record<string, AttributeValue>>, userId: string): boolean {
+  return attributes[FRIENDS_ATTRIBUTE]?.texts?.values.includes(userId) ?? false;
+}
+
+/** The attributes without a friend. */
+export function withoutFriend(
+  attributes: Readonly<Record<string, AttributeValue>>,
+  userId: string,
+): Record<string, AttributeValue> {
+  const { [FRIENDS_ATTRIBUTE]: friends, ...others } = attributes;
+  const values = friends?.texts?.values.filter((id) => id !== userId) ?? [];
+  if (friends === undefined || values.length === 0) return others;
+  return { ...others, [FRIENDS_ATTRIBUTE]: { ...friends, texts: { values } } };
+}

@@ -7,6 +7,7 @@ import { hash32 } from '../random.ts';
 import { metrics } from '../telemetry/metrics.ts';
 import { isPositive, type User } from '../user-state.ts';
 import { AGGREGATE_INDEX, foldAggregates, initialAggregates } from './aggregates.ts';
+import { withoutFriend } from './friends.ts';
 import { FOR_EVER, seenUntil } from './seen-rules.ts';
 
 export interface UserLimits {
@@ -146,6 +147,12 @@ export class UserRecord {
 
   unfollow(followerId: string): void {
     this.#followers.delete(followerId);
+  }
+
+  /** Drops a friend, and all that was heard of friends: nobody knows any more what of it was this one's. */
+  loseFriend(friendId: string): void {
+    this.profile = withoutFriend(this.profile, friendId);
+    this.#friendItems = new Uint32Array(0);
   }
 
   /** Takes the item of a friend's positive event. */

@@ -16,6 +16,7 @@ import {
   type WindowBudget,
 } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
+import { addForgetCommands } from './privacy/forget.ts';
 import { tableLines } from './table.ts';
 
 const TIMEOUT_MS = 120_000;
@@ -38,10 +39,10 @@ const NOISES: Readonly<Record<string, Noise>> = {
   gaussian: Noise.NOISE_GAUSSIAN,
 };
 
-/** `millrace privacy query|budget`. */
+/** `millrace privacy query|budget|forget|forget-status`. */
 export function privacyCommand(): Command {
   const command = new Command('privacy').description(
-    'statistics under differential privacy, and what is left to ask (a running Millrace; MILLRACE_TOKEN says who asks)',
+    'private statistics, what is left to ask, and people to forget (a running Millrace; MILLRACE_TOKEN says who asks)',
   );
   command
     .command('query')
@@ -68,6 +69,7 @@ export function privacyCommand(): Command {
     .description('what is spent and left, by month of the events')
     .option('--json', 'one JSON object')
     .action(budget);
+  addForgetCommands(command);
   return command;
 }
 

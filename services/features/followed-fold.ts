@@ -17,7 +17,12 @@ import type { UserStore } from './stores/user-store.ts';
 import { Watchers } from './watchers.ts';
 
 const COMMIT_TIMEOUT_MS = 2_000;
-const KINDS = [EventKind.EVENT_KIND_FEEDBACK, EventKind.EVENT_KIND_CATALOGUE, EventKind.EVENT_KIND_USER];
+const KINDS = [
+  EventKind.EVENT_KIND_FEEDBACK,
+  EventKind.EVENT_KIND_CATALOGUE,
+  EventKind.EVENT_KIND_USER,
+  EventKind.EVENT_KIND_FORGOTTEN,
+];
 
 /** What a batch under way may take when the service closes. */
 const CLOSE_MS_MAX = 2_000;
@@ -59,6 +64,8 @@ export class FollowedFold {
   #draining: Promise<void> = Promise.resolve();
   #fail: (error: unknown) => void = () => {};
   #savedOffset: number;
+  /** Whether snapshots may hold a user who is forgotten since. */
+  #hasForgotten = false;
   /** The log's end as it was when this service began to follow. */
   #startEnd: number | undefined;
 
@@ -101,6 +108,7 @@ export class FollowedFold {
       changed(false);
       this.#stopping.abort();
     };
+    if (this.#savedOffset > 0) void this.#commit();
     this.#running = consume({
       logging: this.#logging,
       consumer: 'features',
@@ -163,7 +171,9 @@ export class FollowedFold {
       metrics.catalogueEpoch.set({ service: 'features' }, this.fold.catalogue.epoch);
     }
     this.#items.advance(nextOffset);
-    const isSnapshotDue = this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents;
+    this.#hasForgotten ||= events.some(({ event }) => event?.forgotten !== undefined);
+    const isSnapshotDue =
+      this.#hasForgotten || this.fold.offset - this.#savedOffset >= this.#config.snapshotEvents;
     await this.#enqueue({ events: ofUsers, nextOffset, isSnapshotDue });
     if (isSnapshotDue && this.offset === this.fold.offset) await this.#save();
   }
@@ -203,7 +213,9 @@ export class FollowedFold {
 
   async #save(): Promise<void> {
     try {
-      await this.#snapshots.save(this.fold);
+      if (this.#hasForgotten) await this.#snapshots.replace(this.fold);
+      else await this.#snapshots.save(this.fold);
+      this.#hasForgotten = false;
       this.#savedOffset = this.fold.offset;
       await this.#commit();
     } catch (error) {

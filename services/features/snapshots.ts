@@ -32,13 +32,18 @@ export class Snapshots {
     this.#usersOffset = usersOffset;
   }
 
-  /** The latest snapshot that is whole and not ahead of users kept elsewhere, else the empty fold. One that is damaged or was folded by other rules is reported and passed over. */
+  /**
+   * The latest snapshot that is whole and not ahead of users kept elsewhere, else the empty fold. One that is damaged or was folded by
+   * other rules is reported and passed over. Earlier ones are deleted: they may hold users who were forgotten since.
+   */
   async load(): Promise<FeatureFold> {
     const usersOffset = this.#usersOffset ?? Number.POSITIVE_INFINITY;
     for (const name of (await this.#names()).reverse()) {
       if (Number(NAME.exec(name)?.[1]) > usersOffset) continue;
       try {
-        return this.#read(await readFile(join(this.#folder, name)), name);
+        const fold = this.#read(await readFile(join(this.#folder, name)), name);
+        await this.#deleteBefore(name);
+        return fold;
       } catch (error) {
         this.#log.error(
           { snapshot: name, err: error },
@@ -58,7 +63,9 @@ export class Snapshots {
   /** Writes a snapshot and deletes all others. */
   async replace(fold: FeatureFold): Promise<void> {
     const name = await this.#write(fold);
+    await this.#clean();
     for (const other of await this.#names()) if (other !== name) await rm(join(this.#folder, other));
+    await syncDirectory(this.#folder);
   }
 
   /** Answers the file's name. */
@@ -82,6 +89,11 @@ export class Snapshots {
     await rename(temporary, join(this.#folder, name));
     await syncDirectory(this.#folder);
     return name;
+  }
+
+  async #deleteBefore(name: string): Promise<void> {
+    for (const other of await this.#names()) if (other < name) await rm(join(this.#folder, other));
+    await this.#clean();
   }
 
   /** Deletes what newer snapshots replace, and what a crash left half-written. */

@@ -85,9 +85,9 @@ export class FeatureFold {
     for (const recorded of events) {
       const { offset, event } = recorded;
       if (event === undefined || offset < this.#offset) continue;
-      const { feedback, user, catalogue } = event;
+      const { feedback, user, catalogue, forgotten } = event;
       if (catalogue !== undefined && this.#items.apply(event)) changes.push(catalogue);
-      let isOfUser = user !== undefined;
+      let isOfUser = user !== undefined || forgotten !== undefined;
       if (feedback !== undefined) {
         const ordinal = this.catalogue.ordinalEver(feedback.itemId);
         if (ordinal !== undefined) this.counters.add(ordinal, feedback, event.timeMs, offset);
@@ -106,7 +106,8 @@ export class FeatureFold {
   applyUsers(ofUsers: readonly RecordedEvent[], nextOffset: number): Set<string> {
     const users = new Set<string>();
     for (const { event } of ofUsers) {
-      if (event?.user !== undefined) this.users.attributes(event.user, users);
+      if (event?.forgotten !== undefined) this.users.forget(event.forgotten.userId, users);
+      else if (event?.user !== undefined) this.users.attributes(event.user, users);
       else if (event?.feedback !== undefined) this.users.feedback(event.feedback, event.timeMs, users);
     }
     this.#usersOffset = Math.max(this.#usersOffset, nextOffset);

@@ -29,6 +29,11 @@ export class Consumers {
     return new Consumers(path, new Map(Object.entries(JSON.parse(text) as Record<string, number>)));
   }
 
+  /** The offset that each consumer has committed. */
+  get committed(): ReadonlyMap<string, number> {
+    return this.#committed;
+  }
+
   /** The least offset that a consumer has committed; infinite if there is none. */
   get slowest(): number {
     return Math.min(Number.POSITIVE_INFINITY, ...this.#committed.values());

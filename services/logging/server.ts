@@ -1,5 +1,6 @@
 import { systemClock } from '../../common/clock.ts';
 import { asMillraceError, fieldError } from '../../common/errors.ts';
+import { checkId } from '../../common/ids.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { LocalLog } from '../../common/log/local-log.ts';
 import { loggingSchema } from '../../common/log/log-config.ts';
@@ -14,6 +15,7 @@ import type { AppendResponse, Event, SubscribeRequest } from '../../gen/millrace
 import { checkedRecords, payloadName } from './check-events.ts';
 import { EVENTS_MAX } from './config.ts';
 import { Consumers } from './consumers.ts';
+import { Forgetting } from './forgetting/forgetting.ts';
 import { PrivateAnswers } from './privacy/answers.ts';
 import { startRetention } from './retention.ts';
 import { startRolling } from './rolling.ts';
@@ -31,6 +33,7 @@ export async function createLogging(
   const events = await EventLog.open(records, config);
   const consumers = await Consumers.open(logFolder(source));
   const retention = startRetention(records, consumers, config.retention, log);
+  const forgetting = await Forgetting.open({ source, records, events, consumers, log });
   const rolling = startRolling(records, source, log, (offset) => consumers.commit('lake', offset));
   const privacy = new PrivateAnswers(source);
   const health = new Health();
@@ -38,7 +41,7 @@ export async function createLogging(
     append: async ({ events: given }) => {
       const checked = checkedRecords(given, systemClock.nowMs(), futureHoursMax);
       try {
-        const places = await events.append(checked);
+        const places = await forgetting.append(checked, given);
         health.set(true);
         return answer(given, places, events.endOffset);
       } catch (error) {
@@ -59,6 +62,10 @@ export async function createLogging(
       const { offset, event } = await events.decision(requestId);
       return { decision: event.decision, timeMs: event.timeMs, offset };
     },
+    forgetUser: async ({ userId }) => ({ status: await forgetting.request(checkId(userId, 'user_id')) }),
+    getForgetStatus: async ({ userId }) => ({
+      statuses: forgetting.statuses(userId === '' ? undefined : checkId(userId, 'user_id')),
+    }),
   };
   return {
     implementation,
@@ -66,6 +73,7 @@ export async function createLogging(
     services: [served(contracts.logging, implementation), served(contracts.privacy, privacy)],
     watchServing: (watcher) => health.watch(watcher),
     close: async () => {
+      await forgetting.stop();
       await privacy.close();
       await rolling.stop();
       await retention.stop();

@@ -11,6 +11,8 @@ interface RecentUser {
 }
 
 const PENDING_MAX = 1_000;
+const DAY_MS = 86_400_000;
+const TTL_RESOLUTION_MS = 1_000;
 
 /**
  * What the orchestrator remembers of recent users: their last state, for when the features service is away, and the items that
@@ -19,12 +21,18 @@ const PENDING_MAX = 1_000;
 export class RecentUsers {
   readonly #users: LRUCache<string, RecentUser>;
 
-  constructor({
-    recentUsersMax,
-    recentUsersBytesMax,
-  }: Pick<OrchestratorConfig, 'recentUsersMax' | 'recentUsersBytesMax'>) {
+  /** No user is remembered for longer than `ageMsMax`. */
+  constructor(
+    {
+      recentUsersMax,
+      recentUsersBytesMax,
+    }: Pick<OrchestratorConfig, 'recentUsersMax' | 'recentUsersBytesMax'>,
+    ageMsMax = DAY_MS,
+  ) {
     this.#users = new LRUCache({
       max: recentUsersMax,
+      ttl: ageMsMax,
+      ttlResolution: TTL_RESOLUTION_MS,
       maxSize: recentUsersBytesMax,
       sizeCalculation: ({ state, pending }) => 200 + state.length + 16 * pending.length,
     });
@@ -37,6 +45,11 @@ export class RecentUsers {
     const pending = known?.pending.filter((event) => event.offset >= offset) ?? [];
     this.#users.set(userId, { state, offset, pending });
     return true;
+  }
+
+  /** Lets go of a user. */
+  forget(userId: string): void {
+    this.#users.delete(userId);
   }
 
   /** The last state known; undefined if there is none. */

@@ -139,7 +139,8 @@ export class Recorder {
     const { payloads } = await this.#spool.read(this.#replayed, { recordsMax: BATCH_MAX });
     if (!(await this.#append(payloads.map((payload) => Event.decode(payload))))) return;
     this.#replayed += payloads.length;
-    await this.#spool.dropBefore(this.#replayed);
+    if (this.spooling) await this.#spool.dropBefore(this.#replayed);
+    else await this.#spool.clear(this.#replayed);
   }
 
   /** Waits for a record; while the spool holds some, only for a moment. */

@@ -10,6 +10,7 @@ import { type FilteringConfig, filteringSchema } from '../../common/filters/conf
 import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { checkId } from '../../common/ids.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
+import { rightsSchema } from '../../common/rights/config.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -64,6 +65,7 @@ export async function createOrchestrator(
     recorder,
     tokens,
     futureHoursMax,
+    rememberMsMax: source.section('rights', rightsSchema).forgetDeadlineHours * HOUR_MS,
   });
   return {
     implementation,
@@ -97,6 +99,8 @@ interface Parts {
   readonly recorder: Recorder;
   readonly tokens: Tokens;
   readonly futureHoursMax: number;
+  /** How long a user's state may be remembered here. */
+  readonly rememberMsMax: number;
 }
 
 function newQuality({ qualityMin }: OrchestratorConfig): World['quality'] {
@@ -106,6 +110,7 @@ function newQuality({ qualityMin }: OrchestratorConfig): World['quality'] {
   >;
 }
 
+const HOUR_MS = 3_600_000;
 const WARM_UP_REQUESTS = 50;
 const WARM_UP_MS_MAX = 3_000;
 
@@ -117,7 +122,7 @@ class FrontDoor implements OrchestratorService {
 
   constructor(parts: Parts) {
     this.#parts = parts;
-    this.#recentUsers = new RecentUsers(parts.config);
+    this.#recentUsers = new RecentUsers(parts.config, parts.rememberMsMax);
     this.#quality = newQuality(parts.config);
   }
 
@@ -196,6 +201,23 @@ class FrontDoor implements OrchestratorService {
       seenSeconds: this.#parts.filtering.seen,
     };
     return recordFeedback(events, world, call);
+  }
+
+  /** A decision about the person that waits here bears an earlier time, and the log drops it. */
+  async forgetUser(
+    { userId }: { userId: string },
+    call: Call,
+  ): ReturnType<OrchestratorService['forgetUser']> {
+    const answer = await this.#parts.peers.logging.forgetUser({ userId: checkId(userId, 'user_id') }, call);
+    this.#recentUsers.forget(userId);
+    return answer;
+  }
+
+  getForgetStatus(
+    request: { userId: string },
+    call: Call,
+  ): ReturnType<OrchestratorService['getForgetStatus']> {
+    return this.#parts.peers.logging.getForgetStatus(request, call);
   }
 
   /** Runs requests that nobody sees, so that the first real one does not pay for compilation and cold caches. */

@@ -58,14 +58,15 @@ export const S3_CREDENTIALS = { accessKeyId: 'S3RVER', secretAccessKey: 'S3RVER'
 /** A server on a free port of this machine, over a folder of its own that is removed on disposal. */
 export class TestServer implements AsyncDisposable {
   readonly port: number;
+  /** What the server keeps. */
+  readonly folder: string;
   readonly #kind: ServerKind;
-  readonly #folder: string;
   #child: ChildProcess | undefined;
 
   private constructor(kind: ServerKind, port: number, folder: string) {
     this.#kind = kind;
     this.port = port;
-    this.#folder = folder;
+    this.folder = folder;
   }
 
   /** Answers when the server takes connections. */
@@ -101,7 +102,7 @@ export class TestServer implements AsyncDisposable {
     const { program, absent, args } = this.#kind;
     if (program === undefined) throw new Error(absent);
     let errors = '';
-    const child = spawn(program, args(this.port, this.#folder), { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(program, args(this.port, this.folder), { stdio: ['ignore', 'ignore', 'pipe'] });
     child.stderr?.on('data', (chunk) => {
       errors = `${errors}${chunk}`.slice(-2_000);
     });
@@ -116,7 +117,7 @@ export class TestServer implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.kill();
-    await rm(this.#folder, { recursive: true, force: true });
+    await rm(this.folder, { recursive: true, force: true });
   }
 }
 

@@ -26,6 +26,11 @@ export const PROOFS: Readonly<Record<string, { promise: string; load: () => Prom
     promise: 'every served feature vector is made again from the lake alone, bit for bit',
     load: async () => (await import('./parity/parity.ts')).verifyParity,
   },
+  forget: {
+    promise:
+      'after ForgetUser no file holds the user, and all else is as it was, whatever is killed meanwhile',
+    load: async () => (await import('./forget/forget.ts')).verifyForget,
+  },
   'ips-coverage': {
     promise: 'the 95% intervals of IPS hold the true value of a policy in 92–98% of uniform logs',
     load: async () => (await import('./ips-coverage.ts')).verifyIpsCoverage,

@@ -176,6 +176,8 @@ const noLog: LoggingService = {
   append: absent,
   commit: absent,
   getDecision: absent,
+  forgetUser: absent,
+  getForgetStatus: absent,
   // biome-ignore lint/correctness/useYield: nothing ever comes
   subscribe: async function* () {
     await absent();

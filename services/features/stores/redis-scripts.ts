@@ -7,7 +7,8 @@ export interface RedisScripts {
   /**
    * Writes users and the offset after them if the lease is `token`'s or nobody's and the offset is `expected`; does nothing if it is
    * `next` already, as after a lost reply. Answers `done`, `writer NAME` or `offset N`. `args`: number of keys, writer key, meta key,
-   * user keys; token, lease, expected, next, seconds to live (0: for ever), then state and record of each user.
+   * user keys; token, lease, expected, next, seconds to live (0: for ever), then state and record of each user; both
+   * empty: the user is deleted.
    */
   commitUsers(...args: (string | number | Buffer)[]): Promise<string>;
   /** Makes another generation the one that counts, under the same condition. Answers as `commitUsers`. */
@@ -36,8 +37,10 @@ if offset == ARGV[4] then return 'done' end
 if offset ~= ARGV[3] then return 'offset ' .. offset end
 for i = 3, #KEYS do
   local at = 6 + (i - 3) * 2
-  redis.call('HSET', KEYS[i], 'state', ARGV[at], 'record', ARGV[at + 1])
-  if ARGV[5] ~= '0' then redis.call('EXPIRE', KEYS[i], ARGV[5]) end
+  if ARGV[at] == '' then redis.call('DEL', KEYS[i]) else
+    redis.call('HSET', KEYS[i], 'state', ARGV[at], 'record', ARGV[at + 1])
+    if ARGV[5] ~= '0' then redis.call('EXPIRE', KEYS[i], ARGV[5]) end
+  end
 end
 redis.call('HSET', KEYS[2], 'offset', ARGV[4])
 return 'done'`;

@@ -7,6 +7,7 @@ import { SeenFilterProbe } from './seen-filter-probe.ts';
 import type { UserStore } from './user-store.ts';
 
 const CHUNK_USERS = 500;
+const NONE = Buffer.alloc(0);
 
 /** Redis; the fold holds some of the records and fetches others as events touch them. */
 export class RedisUserStore implements UserStore {
@@ -34,6 +35,9 @@ export class RedisUserStore implements UserStore {
         const { id, attributes } = event.user;
         described.add(id);
         for (const other of [id, ...friendsOf(id, attributes)]) touched.add(other);
+      } else if (event?.forgotten !== undefined) {
+        const { userId } = event.forgotten;
+        for (const set of [touched, heard, described]) set.add(userId);
       }
     }
     await this.#hold(touched);
@@ -47,6 +51,7 @@ export class RedisUserStore implements UserStore {
   async commit(changed: ReadonlySet<string>, offset: number): Promise<void> {
     const { users, catalogue } = this.#fold;
     const stored = Array.from(changed, (userId) => {
+      if (!users.has(userId)) return { userId, state: NONE, record: NONE };
       const user = users.state(userId, offset);
       this.#probe.maybe(user, users.record(userId), catalogue.size);
       return { userId, state: encodeUser(user), record: users.stored(userId) };

@@ -1,0 +1,9 @@
+import { z } from 'zod';
+
+/** What people may ask for: the section `rights`. */
+export const rightsSchema = z.strictObject({
+  /** Hours within which a person is to be forgotten; what is pending then is reported as overdue. */
+  forgetDeadlineHours: z.number().positive().default(24),
+  /** How often what is pending is tried again, seconds. */
+  forgetRetrySeconds: z.number().positive().default(1),
+});
