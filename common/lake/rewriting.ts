@@ -4,6 +4,7 @@ import { decodeEvent } from '../log/events.ts';
 import { namesFriend } from '../users/friends.ts';
 import { type DuckDb, sqlText } from './duck-db.ts';
 import type { LakeFile, Replacement } from './manifest.ts';
+import { TABLES } from './schema.ts';
 import type { LakeStorage } from './storage.ts';
 
 /** What rewriting needs of the roller. */
@@ -41,43 +42,68 @@ export async function filesWithout(
   beforeOffset: number,
   progress: ReplaceProgress = () => {},
 ): Promise<Rewritten[]> {
+  const paths = await parts.storage.localPaths(files);
+  const named = await rowsNaming(
+    parts.db,
+    paths.filter((_, i) => files[i].key.includes('/action=user/')),
+    userId,
+    beforeOffset,
+  );
+  const own = `(user_id = ${sqlText(userId)} AND "offset" < ${beforeOffset})`;
+  const gone = `coalesce(${own}${named.length === 0 ? '' : ` OR ("offset" IN (${named.join(', ')}))`}, false)`;
+  const rows = new Map<string, number>();
+  for (const { name } of Object.values(TABLES))
+    for (const [path, count] of await rowsByFile(
+      parts.db,
+      paths.filter((_, i) => files[i].key.startsWith(`${name}/`)),
+      gone,
+    ))
+      rows.set(path, count);
   const rewritten: Rewritten[] = [];
   for (const [i, file] of files.entries()) {
-    const [path] = await parts.storage.localPaths([file]);
-    const source = `read_parquet(${sqlText(path)}, hive_partitioning = false)`;
-    const own = `(user_id = ${sqlText(userId)} AND "offset" < ${beforeOffset})`;
-    const named = await rowsNaming(parts.db, file.key, source, userId, beforeOffset);
-    const gone = named.length === 0 ? own : `(${own} OR "offset" IN (${named.join(', ')}))`;
-    const counted = await parts.db.query(
-      `SELECT CAST(count(*) AS INTEGER) AS n FROM ${source} WHERE coalesce(${gone}, false)`,
-    );
-    const rows = counted.numbers('n')[0];
-    if (rows > 0) {
-      const kept = `SELECT * FROM ${source} WHERE NOT coalesce(${gone}, false)`;
-      const by = rows === file.rows ? null : await writeDraft(parts, file, kept, file.rows - rows);
-      rewritten.push({ key: file.key, by, rows });
-    }
-    progress(i + 1, files.length);
+    const count = rows.get(paths[i]);
+    if (count === undefined) continue;
+    const kept = `SELECT * FROM ${sourceOf([paths[i]])} WHERE NOT ${gone}`;
+    const by = count === file.rows ? null : await writeDraft(parts, file, kept, file.rows - count);
+    rewritten.push({ key: file.key, by, rows: count });
+    progress(rewritten.length, rows.size);
   }
   return rewritten;
+}
+
+function sourceOf(paths: readonly string[], options = ''): string {
+  return `read_parquet([${paths.map(sqlText).join(', ')}], hive_partitioning = false${options})`;
+}
+
+/** By path of a file: how many of its rows meet a condition; files without any are left out. */
+async function rowsByFile(
+  db: DuckDb,
+  paths: readonly string[],
+  condition: string,
+): Promise<Map<string, number>> {
+  if (paths.length === 0) return new Map();
+  const counted = await db.query(
+    `SELECT filename, CAST(count(*) AS INTEGER) AS n FROM ${sourceOf(paths, ', filename = true')} WHERE ${condition} GROUP BY filename`,
+  );
+  const counts = counted.numbers('n');
+  return new Map(counted.texts('filename').map((path, i) => [path, counts[i]]));
 }
 
 /** Offsets of attributes of other users that name the user as a friend. */
 async function rowsNaming(
   db: DuckDb,
-  key: string,
-  source: string,
+  paths: readonly string[],
   userId: string,
   beforeOffset: number,
 ): Promise<number[]> {
-  if (!key.includes('/action=user/')) return [];
+  if (paths.length === 0) return [];
   const pattern = sqlText(`%${Buffer.from(userId).toString('hex').toUpperCase()}%`);
   const found = await db.query(
-    `SELECT CAST("offset" AS DOUBLE) AS at, record FROM ${source} WHERE "offset" < ${beforeOffset} AND hex(record) LIKE ${pattern}`,
+    `SELECT CAST("offset" AS DOUBLE) AS at, record FROM ${sourceOf(paths)} WHERE "offset" < ${beforeOffset} AND hex(record) LIKE ${pattern}`,
   );
-  const records = found.column('record') as (Uint8Array | null)[];
+  const records = found.column('record') as Uint8Array[];
   return [...found.numbers('at')].filter((_, row) => {
-    const user = decodeEvent(records[row] as Uint8Array).user;
+    const { user } = decodeEvent(records[row]);
     return user !== undefined && namesFriend(user.attributes, userId);
   });
 }

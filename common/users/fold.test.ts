@@ -316,3 +316,29 @@ test('an encoded state decodes to the same user, and damaged bytes are refused',
   expect(items.slice(0, 25).every((item) => user.seenFilter?.has(item))).toBe(true);
   expect(() => decodeUser(bytes.subarray(0, bytes.length - 3))).toThrow('context.user_state');
 });
+
+test('a user who is forgotten leaves nothing behind, with friends on either side; what comes later is a new one', () => {
+  const fold = new UserFold(catalogue(), limits);
+  const friends = (...ids: string[]) => ({ friends: { texts: { values: ids } } });
+  fold.attributes({ id: 'a', attributes: friends('b') as never });
+  fold.attributes({ id: 'c', attributes: friends('a', 'b') as never });
+  const click = (userId: string, item: number): void => {
+    const action = Action.ACTION_CLICK;
+    fold.feedback(Feedback.fromPartial({ userId, itemId: `i${item}`, action }), 1);
+  };
+  for (const [i, userId] of ['a', 'b', 'c', 'a'].entries()) click(userId, i);
+  expect(fold.state('c', 9).friendItems.length).toBe(3);
+  const changed = new Set<string>();
+  fold.forget('a', changed);
+  expect([...changed].sort()).toEqual(['a', 'b', 'c']);
+  expect(fold.has('a')).toBe(false);
+  const texts = ['b', 'c'].map((id) => fold.stored(id).toString('latin1'));
+  expect(texts.some((text) => /a/.test(text.replace(/friends|attributes/g, '')))).toBe(false);
+  expect(fold.state('c', 9).profile.friends.texts?.values).toEqual(['b']);
+  expect(fold.state('c', 9).friendItems.length).toBe(0);
+  click('b', 5);
+  expect([...fold.state('c', 9).friendItems]).toEqual([5]);
+  click('a', 7);
+  expect([...fold.state('a', 9).items]).toEqual([7]);
+  expect(fold.record('a')?.followers.size).toBe(0);
+});

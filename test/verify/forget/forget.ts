@@ -31,17 +31,18 @@ type Print = (line: string) => void;
 /**
  * Forgets a user in every kind of place while the process is killed again and again, then searches every byte of every file, and
  * holds the log, the lake and all others' states against what they were before. `--break`: `unasked` never asks, `neighbour` erases a
- * record of somebody else too, `copy-left` leaves a copy of an old snapshot behind.
+ * record of somebody else too, `copy-left` leaves a copy of an old snapshot behind. PLACES=redis,s3: in these alone.
  */
 export const verifyForget: Proof = async ({ short, broken, print }) => {
   if (broken !== undefined && !WAYS.includes(broken)) throw new Error(`--break is one of ${WAYS.join(', ')}`);
-  const names = (short || broken !== undefined ? ['local'] : Object.keys(PLACES)) as PlaceName[];
+  const all = process.env.PLACES?.split(',') ?? Object.keys(PLACES);
+  const names = (short || broken !== undefined ? ['local'] : all) as PlaceName[];
   print(`seed ${SEED}`);
   let holds = true;
   for (const name of names) {
     const absence = absenceOf(name);
     if (absence !== undefined) print(`${name}: skipped: ${absence}`);
-    else holds = (await forgetIn(name, { kills: short ? 3 : 12, broken, print })) && holds;
+    else holds = (await forgetIn(name, { kills: short ? 1 : 12, broken, print })) && holds;
   }
   return holds;
 };
@@ -75,7 +76,8 @@ async function forgetIn(
     await running.restart();
   }
   const status = await untilDone(running.doors);
-  must('the request is done before its deadline', status?.done === true && Date.now() < status.deadlineMs);
+  const doneMs = status?.stores.at(-1)?.doneMs ?? 0;
+  must('the request is done before its deadline', doneMs > 0 && doneMs < (status?.deadlineMs ?? 0));
   if (broken === 'neighbour') await eraseOther(running, place);
 
   const held = await filesHolding(place.folders, [VICTIM]);
@@ -95,7 +97,7 @@ async function forgetIn(
 
   const erased = [...before.values()].filter(({ isOfVictim }) => isOfVictim).length;
   print(
-    `${name}: ${heldBefore.length} files held the user, ${held.length} do; ${erased} of ${before.size} records erased, all others in place; killed ${kills} times; done ${(((status?.stores.at(-1)?.doneMs ?? 0) - askedMs) / 1_000).toFixed(1)} s after the request`,
+    `${name}: ${heldBefore.length} files held the user, ${held.length} do; ${erased} of ${before.size} records erased, all others in place; killed ${kills} times; done ${((doneMs - askedMs) / 1_000).toFixed(1)} s after the request`,
   );
   for (const { store, detail } of status?.stores ?? []) print(`  ${store.padEnd(10)}${detail}`);
   for (const fault of faults) print(`  FAULT ${fault}`);

@@ -61,7 +61,7 @@ export async function openPlace(name: PlaceName, seed: number): Promise<Place> {
       ? {}
       : {
           MILLRACE__FEATURES__STORE: 'redis',
-          MILLRACE__FEATURES__REDIS: `{url: 'redis://127.0.0.1:${redis.port}', prefix: ${PREFIX}, leaseMs: 1000}`,
+          MILLRACE__FEATURES__REDIS: `{url: 'redis://127.0.0.1:${redis.port}', prefix: ${PREFIX}, leaseMs: 1000, timeoutMs: 2000}`,
         }),
     ...(s3 === undefined
       ? {}
