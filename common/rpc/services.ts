@@ -144,12 +144,18 @@ export const contracts = {
     subscribe: { role: 'raw' },
     getDecision: { role: 'raw' },
     commit: { role: 'operate' },
+    forgetUser: { role: 'operate' },
+    getForgetStatus: { role: 'operate' },
   }),
   privacy: contract(PrivacyServiceService, {
     queryPrivate: { role: 'analyse' },
     getBudget: { role: 'analyse' },
   }),
-  orchestrator: contract(OrchestratorServiceService, { getDecision: { role: 'raw' } }),
+  orchestrator: contract(OrchestratorServiceService, {
+    getDecision: { role: 'raw' },
+    forgetUser: { role: 'operate' },
+    getForgetStatus: { role: 'operate' },
+  }),
 };
 
 export type StageService = Service<typeof StageServiceService>;

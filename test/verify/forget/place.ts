@@ -48,7 +48,7 @@ export async function openPlace(name: PlaceName, seed: number): Promise<Place> {
     MILLRACE_HOME: home,
     MILLRACE__LAKE__COMMIT__AGE_MS_MAX: '300',
     MILLRACE__RIGHTS__FORGET_RETRY_SECONDS: '0.1',
-    MILLRACE__RIGHTS__FORGET_DEADLINE_HOURS: '0.02',
+    MILLRACE__RIGHTS__FORGET_DEADLINE_HOURS: '0.1',
     MILLRACE__FEATURES__SNAPSHOT_EVENTS: '150',
     MILLRACE__LOGGING__SEGMENT_BYTES_MAX: '20000',
     ...(nats === undefined
