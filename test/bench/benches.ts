@@ -38,6 +38,10 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: 'models of explicit ratings: RMSE and MAE by cross-validation',
     load: async () => (await import('./ratings.ts')).ratingsBench,
   },
+  reranking: {
+    measures: 'choosing 20 of 100 with 50 rules, objectives, DPP and floors: microseconds, by part',
+    load: async () => (await import('./reranking.ts')).rerankingBench,
+  },
   stability: {
     measures: 'score regularisation: churn against the teacher and NDCG@10 for each lambda',
     load: async () => (await import('./stability.ts')).stabilityBench,
