@@ -58,7 +58,8 @@ export async function sweep(
   const policies = Object.fromEntries(
     grid.map((weights, i) => [`w${i}`, { weights, selector: options.selector }]),
   );
-  const config = environment.config.with('reranking', { policies, policy: 'default', floors: [] });
+  const off = { policy: 'default', floors: [], exploration: {} };
+  const config = environment.config.with('reranking', { policies, ...off });
   const { features } = await heldOutUsers(environment, version, data, holdout);
   await using cascade = await openCascade({ ...environment, config }, version, features);
   const trials = trialsOf(data, holdout).slice(0, options.users);
