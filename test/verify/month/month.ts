@@ -5,8 +5,8 @@ import { monthParametersHash, monthProtocol } from '../../../services/simulator/
 import type { ProofOptions } from '../proof.ts';
 import { monthChart } from './chart.ts';
 import { figureLines, summarise } from './figures.ts';
-import { runHere, runJobs } from './pool.ts';
-import { type PairJob, SETTINGS, type SettingName } from './run-pair.ts';
+import { runJobs } from './pool.ts';
+import { type PairJob, runPair, SETTINGS, type SettingName } from './run-pair.ts';
 
 /** Seeds of the proof; weights and budgets were chosen on others. */
 const FIRST_SEED = 1;
@@ -38,7 +38,7 @@ export async function verifyMonth({ short, print }: ProofOptions): Promise<boole
     `parameters ${monthParametersHash()}; seeds ${FIRST_SEED} to ${jobs.at(-1)?.seed}; days ${comparedFromDay} to ${jobs[0].days} are compared`,
   );
   const pairs = short
-    ? await runHere(jobs)
+    ? jobs.map(runPair)
     : await runJobs(jobs, (done) => {
         if (done % 4 === 0) print(`  ${done} of ${jobs.length} pairs of months`);
       });

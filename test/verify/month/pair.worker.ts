@@ -2,5 +2,5 @@ import { type PairJob, runPair } from './run-pair.ts';
 
 /** A process that simulates the pairs it is sent, one at a time. */
 process.on('message', (job: PairJob) => {
-  void runPair(job).then((figures) => process.send?.(figures));
+  process.send?.(runPair(job));
 });

@@ -1,7 +1,7 @@
 import { hostileMonthAudience, monthAudience } from '../../../services/simulator/parameters.ts';
 import { FULL, GREEDY } from './policies.ts';
 import { type MonthFigures, simulateMonth } from './simulation.ts';
-import { StagePolicy } from './slate-policy.ts';
+import { StagePolicy } from './stage-policy.ts';
 
 export const SETTINGS = { month: monthAudience, hostile: hostileMonthAudience } as const;
 export type SettingName = keyof typeof SETTINGS;
@@ -19,11 +19,11 @@ export interface PairFigures extends PairJob {
   readonly full: MonthFigures;
 }
 
-export async function runPair(job: PairJob): Promise<PairFigures> {
+export function runPair(job: PairJob): PairFigures {
   const { setting, seed, days } = job;
   const [greedy, full] = [
-    await simulateMonth(SETTINGS[setting], seed, (world) => new StagePolicy(world, GREEDY), days),
-    await simulateMonth(SETTINGS[setting], seed, (world) => new StagePolicy(world, FULL), days),
+    simulateMonth(SETTINGS[setting], seed, (world) => new StagePolicy(world, GREEDY), days),
+    simulateMonth(SETTINGS[setting], seed, (world) => new StagePolicy(world, FULL), days),
   ];
   return { ...job, greedy, full };
 }

@@ -5,7 +5,7 @@ import { type AudienceParameters, monthProtocol } from '../../../services/simula
 import { react } from '../../../services/simulator/reaction.ts';
 import { bestExpectedClicks, expectedClicks } from '../../../services/simulator/slate-value.ts';
 import { DailyRelevance } from './relevance.ts';
-import type { SlatePolicy } from './slate-policy.ts';
+import type { StagePolicy } from './stage-policy.ts';
 import { MonthWorld } from './world.ts';
 
 const DAY_MS = 86_400_000;
@@ -37,17 +37,17 @@ export interface MonthFigures {
 }
 
 /** One month of one policy. The same seed brings the same people, films and luck to every policy. */
-export async function simulateMonth(
+export function simulateMonth(
   setting: AudienceParameters,
   seed: number,
-  makePolicy: (world: MonthWorld) => SlatePolicy,
+  makePolicy: (world: MonthWorld) => StagePolicy,
   days: number = monthProtocol.days,
-): Promise<MonthFigures> {
+): MonthFigures {
   const month = new Month(new MonthWorld(setting, seed), seed, makePolicy);
   const figures: DayFigures[] = [];
   const coverage: number[] = [];
   for (let day = 1; day <= days; day++) {
-    figures.push(await month.live(day));
+    figures.push(month.live(day));
     coverage.push(month.coverage());
   }
   return { days: figures, coverage, gini: month.gini() };
@@ -56,14 +56,14 @@ export async function simulateMonth(
 class Month {
   readonly #world: MonthWorld;
   readonly #seed: number;
-  readonly #policy: SlatePolicy;
+  readonly #policy: StagePolicy;
   readonly #relevance: DailyRelevance;
   /** By ordinal: examined slots in the days that are compared. */
   readonly #exposure: Float64Array;
   readonly #scores: Float32Array;
   readonly #best = new TopK(BEST);
 
-  constructor(world: MonthWorld, seed: number, makePolicy: (world: MonthWorld) => SlatePolicy) {
+  constructor(world: MonthWorld, seed: number, makePolicy: (world: MonthWorld) => StagePolicy) {
     const { films, users } = world.audience;
     this.#world = world;
     this.#seed = seed;
@@ -74,20 +74,19 @@ class Month {
     this.#policy = makePolicy(world);
   }
 
-  async live(day: number): Promise<DayFigures> {
+  live(day: number): DayFigures {
     const { audience, fatigue } = this.#world;
     const dayMs = this.#world.dayMs(day);
     this.#world.arrive(dayMs);
     fatigue.rest(1);
     this.#relevance.passDay();
     this.#relevance.learn(this.#world.filmOf.length);
-    this.#policy.beginDay(this.#relevance, dayMs);
+    this.#policy.beginDay(this.#relevance);
     const sums = { reward: 0, regret: 0, measured: 0, longTail: 0, fresh: 0, slots: 0 };
     const { slatesPerDay } = monthProtocol;
     for (let slate = 0; slate < slatesPerDay; slate++) {
       const timeMs = dayMs + (10 + 8 * slate) * HOUR_MS;
-      for (let user = 0; user < audience.users.length; user++)
-        await this.#show(user, timeMs, day, slate, sums);
+      for (let user = 0; user < audience.users.length; user++) this.#show(user, timeMs, day, slate, sums);
     }
     const slates = slatesPerDay * audience.users.length;
     return {
@@ -98,7 +97,7 @@ class Month {
     };
   }
 
-  async #show(
+  #show(
     user: number,
     timeMs: number,
     day: number,
@@ -111,17 +110,17 @@ class Month {
       fresh: number;
       slots: number;
     },
-  ): Promise<void> {
+  ): void {
     const { audience, fatigue, filmOf, ordinalOf } = this.#world;
     const { slateLength, comparedFromDay } = monthProtocol;
-    const request = `${this.#seed}:${day}:${number}:${user}`;
+    const requestId = `${this.#seed}:${day}:${number}:${user}`;
     const candidates = this.#candidatesOf(user, timeMs);
-    const items = await this.#policy.choose({ user, request, timeMs, candidates, limit: slateLength });
+    const items = this.#policy.choose({ requestId, timeMs, candidates, limit: slateLength });
     const slate = Uint32Array.from(items, (item) => filmOf[item]);
     const moment = { audience, user, timeMs, fatigue };
     const reward = expectedClicks(moment, slate);
     sums.reward += reward;
-    if (hash32(request) % REGRET_EVERY === 0) {
+    if (hash32(requestId) % REGRET_EVERY === 0) {
       const open = filmOf.filter((_, item) => !this.#relevance.isTaken(user, item));
       sums.regret += bestExpectedClicks(moment, open, slateLength) - reward;
       sums.measured++;
@@ -133,9 +132,9 @@ class Month {
       sums.fresh += Number(this.#isFresh(ordinalOf[film], timeMs));
       if (day >= comparedFromDay) this.#exposure[ordinalOf[film]] += look;
     });
-    const events = react(audience, user, slate, timeMs, new Random(hash32(request)), fatigue);
+    const events = react(audience, user, slate, timeMs, new Random(hash32(requestId)), fatigue);
     this.#relevance.observe(events, ordinalOf);
-    this.#policy.observe(request, events);
+    this.#policy.observe(requestId, events);
   }
 
   #isFresh(item: number, timeMs: number): boolean {
