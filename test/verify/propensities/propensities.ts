@@ -1,4 +1,5 @@
 import { tableLines } from '../../../services/cli/table.ts';
+import { verifyIpsCoverage } from '../ips-coverage.ts';
 import { runInProcesses } from '../process-pool.ts';
 import type { Proof } from '../proof.ts';
 import {
@@ -24,7 +25,8 @@ const VARIANCE_MIN = 10;
  * Every recorded probability is the one that things were drawn with: over all eligible arms, by slot and decile of probability, what was
  * shown is within four standard deviations of what was to be expected, and where nothing was drawn the propensity is 1. Asked of the real
  * stage with frozen posteriors, for drawn slots, drawn policies and both, with pins and caps. `--break seeds`: requests share seeds;
- * `--break taken-away`: some items are removed after they were drawn.
+ * `--break taken-away`: some items are removed after they were drawn. In full, `verifyIpsCoverage` follows: that intervals made from
+ * such probabilities keep their word.
  */
 export const verifyPropensities: Proof = async ({ short, broken, print }) => {
   if (broken !== undefined && !BREAKS.some((way) => way === broken)) {
@@ -56,7 +58,10 @@ export const verifyPropensities: Proof = async ({ short, broken, print }) => {
   print(
     `the largest deviation is ${largest.toFixed(2)} (below ${DEVIATIONS_MAX}), over ${rows.length} cells`,
   );
-  return largest < DEVIATIONS_MAX && sums.every(({ wrong }) => wrong === 0);
+  const holds = largest < DEVIATIONS_MAX && sums.every(({ wrong }) => wrong === 0);
+  if (short || broken !== undefined) return holds;
+  print('');
+  return (await verifyIpsCoverage({ short, print })) && holds;
 };
 
 function jobsOf(slates: number, broken: string | undefined): TallyJob[] {
