@@ -22,17 +22,19 @@ it.each(bloomEngines)(
       return out[0] === 1;
     };
     let whileRebuilding = 0;
-    const count = engine === 'typed' ? 30_000 : 3_000;
+    const missed: number[] = [];
+    const count = engine === 'typed' ? 10_000 : 1_500;
     for (let n = 0; n < count; n++) {
       const key = random.uint32();
       members.add(key);
       filter.add(key);
-      expect(holds(key)).toBe(true);
+      if (!holds(key)) missed.push(key);
       if (filter.isRebuilding) whileRebuilding++;
       if (n % 500 === 0) await new Promise((resolve) => setImmediate(resolve));
     }
     await filter.untilWhole();
     expect([...members].filter((key) => !holds(key))).toEqual([]);
+    expect(missed).toEqual([]);
     expect(whileRebuilding).toBeGreaterThan(0);
     const { values } = await metrics.bloomRebuiltTotal.get();
     expect(values.find(({ labels }) => labels.filter === 'test')?.value).toBeGreaterThan(0);
