@@ -68,6 +68,13 @@ const lakeSchema = z.strictObject({
       ageMsMax: z.number().int().positive().default(300_000),
     })
     .prefault({}),
+  /** What people did and were shown is dropped when it is older; the catalogue and attributes of users stay. Absent: all is kept. */
+  retention: z
+    .strictObject({
+      /** Days; whole days by UTC. */
+      ageDaysMax: z.number().positive().optional(),
+    })
+    .prefault({}),
 });
 
 export type AthenaConfig = z.output<typeof athenaSchema>;

@@ -70,6 +70,23 @@ beforeAll(async () => {
 afterAll(() => rm(home, { recursive: true }));
 
 describe('trainAndPublish', () => {
+  it('learns popularity and item-to-item from private counts, and the manifest says what it promises', {
+    timeout: TIMEOUT_MS,
+  }, async () => {
+    const config = trainSchema.parse({
+      privacy: { epsilon: 2, itemsMax: 40 },
+      ranker: { model: 'logistic' },
+    });
+    const { settings, metrics } = await trainAndPublish(environment, config, () => {}, 'none');
+    expect(settings.privacy).toMatchObject({ epsilon: 2, delta: 1e-6, unit: 'user', bundles: 2 });
+    expect(settings.privacy.private).toEqual(
+      expect.arrayContaining(['popularity', 'item-to-item', 'fallback']),
+    );
+    expect(settings.privacy.exact).toEqual(expect.arrayContaining(['ials', 'counters', 'ranker']));
+    expect(settings.privacy.exact).not.toContain('catalogue');
+    expect(metrics.popularity['ndcg@10']).toBeGreaterThan(0);
+  });
+
   it(
     'learns the same from the lake as from the log, and measures it there',
     async () => {

@@ -33,3 +33,12 @@ test('while S3 is away the log goes on, and the lake catches up when it is back'
   const ids = async (): Promise<string[]> => (await eventsOf(place.config)).map(({ event }) => event.eventId);
   await expect.poll(ids, { timeout: 25_000 }).toEqual(['a', 'b']);
 });
+
+test('what is older than the lake keeps is dropped after a commit', async () => {
+  await using place = await lakeHome('local', { ...SOON, MILLRACE__LAKE__RETENTION__AGE_DAYS_MAX: '30' });
+  await using opened = await openLogging(place.home, 'memory', place.settings);
+  const events = [click('old'), { ...click('new'), timeMs: Date.now() }];
+  await opened.logging.append({ events }, call());
+  const ids = async (): Promise<string[]> => (await eventsOf(place.config)).map(({ event }) => event.eventId);
+  await expect.poll(ids, { timeout: 20_000 }).toEqual(['new']);
+});

@@ -7,6 +7,7 @@ import type { RolledLog } from '../../common/lake/roller.ts';
 import type { Logger } from '../../common/telemetry/log.ts';
 import { metrics } from '../../common/telemetry/metrics.ts';
 
+const DAY_MS = 86_400_000;
 const LOOK_MS = 250;
 const RETRY_MS = 1_000;
 const RETRY_MS_MAX = 30_000;
@@ -93,5 +94,9 @@ async function roll(
     metrics.lakeLagEvents.set(records.endOffset - untilOffset);
     await committed(untilOffset);
   };
-  return await roller.roll(records, { signal, progress: counted });
+  const end = await roller.roll(records, { signal, progress: counted });
+  const { ageDaysMax } = config.retention;
+  if (ageDaysMax !== undefined)
+    await roller.dropBefore(new Date(systemClock.nowMs() - ageDaysMax * DAY_MS).toISOString().slice(0, 10));
+  return end;
 }

@@ -5,6 +5,7 @@ import { learntSources } from '../../common/bundle/learnt-sources.ts';
 import { DEFAULT_CHOICE } from '../../common/features/declarations.ts';
 import { ialsDefaults } from '../../common/models/ials.ts';
 import { itemToItemDefaults } from '../../common/models/item-to-item.ts';
+import { privateCountsSchema } from '../../common/models/private-counts.ts';
 import { RANKER_NAMES } from '../../common/models/ranker-names.ts';
 import { recencySchema } from '../../common/models/recency.ts';
 import { DISTANCES } from '../../common/stability/score-regularisation.ts';
@@ -130,6 +131,8 @@ export const trainSchema = z.strictObject({
       halfLifeDays: z.number().positive().optional(),
     })
     .prefault({}),
+  /** Popularity, the fallback list and item-to-item from private counts; see docs/privacy.md. Absent: from exact ones. */
+  privacy: privateCountsSchema.optional(),
   fallback: z
     .strictObject({
       /** Items of the vetted list. */

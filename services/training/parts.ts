@@ -6,6 +6,7 @@ import { countOf, type ItemCounters } from '../../common/features/item-counters.
 import type { Settings } from '../../common/models/candidate-families.ts';
 import type { InteractionMatrix } from '../../common/models/interactions.ts';
 import { encodePopularity, fitPopularity, type PopularityModel } from '../../common/models/popularity.ts';
+import { privateCounts, privatePopularity } from '../../common/models/private-counts.ts';
 import { itemTexts } from '../../common/text/item-text.ts';
 import { buildPostings, encodePostings } from '../../common/text/postings.ts';
 import { createTokeniser } from '../../common/text/tokenise.ts';
@@ -19,6 +20,8 @@ import type { Progress } from './progress.ts';
 export type Parts = Partial<Record<Part, Uint8Array>>;
 
 const DAY_MS = 86_400_000;
+/** Bundles that a run publishes: the one that is measured, and the one that learns from everything. */
+export const RELEASES = 2;
 const TOKENISER = { stemmer: 'porter', stopwords: 'english' } as const;
 
 /** The parts that depend on the catalogue alone. CONFIG_INVALID where no item has the vectors that the configuration names. */
@@ -57,13 +60,24 @@ export async function learntParts(
 ): Promise<Parts> {
   const { config } = run;
   const parts: Parts = {};
-  for (const source of config.candidates)
-    Object.assign(parts, await LEARNERS[source].learn(matrix, chosen[source] ?? {}, run));
+  const { distanceHalfLife } = config.itemToItem;
+  const counts =
+    config.privacy && privateCounts(matrix, config.privacy, { releases: RELEASES, distanceHalfLife });
+  for (const source of config.candidates) {
+    const learnt = LEARNERS[source].learn(matrix, chosen[source] ?? {}, { ...run, privateCounts: counts });
+    Object.assign(parts, await learnt);
+  }
   const { halfLifeDays } = config.popularity;
-  const popularity = fitPopularity(matrix, {
-    halfLifeMs: halfLifeDays === undefined ? Number.POSITIVE_INFINITY : halfLifeDays * DAY_MS,
-  });
-  const fallback = vettedItems(popularity, { catalogue, counters, nowMs }, config.fallback);
+  const popularity =
+    counts === undefined
+      ? fitPopularity(matrix, {
+          halfLifeMs: halfLifeDays === undefined ? Number.POSITIVE_INFINITY : halfLifeDays * DAY_MS,
+        })
+      : privatePopularity(counts);
+  const positives = counters.column('positive');
+  const positivesOf = (ordinal: number): number =>
+    counts === undefined ? countOf(positives, ordinal) : (counts.users[ordinal] ?? 0);
+  const fallback = vettedItems(popularity, { catalogue, positivesOf, nowMs }, config.fallback);
   return {
     ...parts,
     [Part.popularity]: encodePopularity(popularity),
@@ -72,13 +86,18 @@ export async function learntParts(
   };
 }
 
+interface Vetting extends Pick<Learnable, 'catalogue' | 'nowMs'> {
+  /** Positive events of an item. */
+  readonly positivesOf: (ordinal: number) => number;
+}
+
 /**
  * Popular items that may be shown to anyone: in the catalogue, not blocked, available at `nowMs`, without regional limits. Items
  * with too few positive events come last, for a catalogue without enough others.
  */
 function vettedItems(
   { order }: PopularityModel,
-  { catalogue, counters, nowMs }: Omit<Learnable, 'matrix'>,
+  { catalogue, positivesOf, nowMs }: Vetting,
   { length, positivesMin }: TrainConfig['fallback'],
 ): Uint32Array {
   const fit = order.filter((ordinal) => {
@@ -87,9 +106,8 @@ function vettedItems(
     const { availableFromMs: from, availableUntilMs: until } = item;
     return from <= nowMs && (until === 0 || nowMs < until);
   });
-  const positives = counters.column('positive');
-  const proven = fit.filter((ordinal) => countOf(positives, ordinal) >= positivesMin);
-  const others = fit.filter((ordinal) => countOf(positives, ordinal) < positivesMin);
+  const proven = fit.filter((ordinal) => positivesOf(ordinal) >= positivesMin);
+  const others = fit.filter((ordinal) => positivesOf(ordinal) < positivesMin);
   return Uint32Array.of(
     ...proven.subarray(0, length),
     ...others.subarray(0, Math.max(0, length - proven.length)),

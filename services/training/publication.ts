@@ -1,13 +1,20 @@
+import { modelPart } from '../../common/bundle/learnt-sources.ts';
 import type { Manifest } from '../../common/bundle/manifest.ts';
 import { Part } from '../../common/bundle/manifest.ts';
 import { encodersPart } from '../../common/features/encoder-part.ts';
 import type { Encoding } from '../../common/features/encodings/encoding.ts';
 import { type FeatureSchema, rankingSettingsOf } from '../../common/features/schema.ts';
+import { rhoOf } from '../../common/privacy/accountant.ts';
 import type { Metrics } from './evaluation.ts';
-import type { Parts } from './parts.ts';
+import { type Parts, RELEASES } from './parts.ts';
 import type { TrainedRanker } from './ranker.ts';
 import type { NoSecondStage, TrainedSecondStage } from './second-stage.ts';
 import type { Training } from './training.ts';
+
+/** Parts in which there is nothing of people. */
+const IMPERSONAL: ReadonlySet<string> = new Set([Part.catalogue, Part.bm25]);
+/** Parts learnt from private counts, where training is asked for them. */
+const PRIVATE: ReadonlySet<string> = new Set([Part.popularity, Part.fallback, modelPart('item_to_item')]);
 
 /** What a manifest says beside its parts. */
 interface Annotations {
@@ -57,11 +64,33 @@ export async function publish(
         candidates: chosen,
         ranking: rankingSettingsOf(schema, declared),
         ...rankerSettings,
+        ...privacyOf(config, parts),
         ...(secondStage && { secondStage: secondStageSettings }),
       },
     },
     { ...parts, ...encodersOf(schema) },
   );
+}
+
+/**
+ * What a bundle with private parts promises. `rho`: the zero-concentrated loss of all bundles of the run together, by which runs
+ * compose: it adds up. `exact`: parts learnt from people without a promise.
+ */
+function privacyOf({ privacy }: Training['config'], parts: Parts): { privacy?: Record<string, unknown> } {
+  if (privacy === undefined) return {};
+  const { epsilon, delta } = privacy;
+  const learnt = Object.keys(parts).filter((part) => !IMPERSONAL.has(part) && !part.startsWith('vectors-'));
+  return {
+    privacy: {
+      unit: 'user',
+      epsilon,
+      delta,
+      rho: rhoOf(epsilon, delta),
+      bundles: RELEASES,
+      private: learnt.filter((part) => PRIVATE.has(part)),
+      exact: learnt.filter((part) => !PRIVATE.has(part)),
+    },
+  };
 }
 
 /** The part with what the encodings learnt, if any does. */

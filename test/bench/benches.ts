@@ -34,6 +34,10 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: "fitting time as a multiple of what others' implementations take, same data and settings",
     load: async () => (await import('./peers.ts')).peersBench,
   },
+  'private-training': {
+    measures: 'popularity and item-to-item from differentially private counts: NDCG@10 for each epsilon',
+    load: async () => (await import('./private-training.ts')).privateTrainingBench,
+  },
   ratings: {
     measures: 'models of explicit ratings: RMSE and MAE by cross-validation',
     load: async () => (await import('./ratings.ts')).ratingsBench,

@@ -1,5 +1,6 @@
 import type { Settings } from '../../../common/models/candidate-families.ts';
 import type { InteractionMatrix } from '../../../common/models/interactions.ts';
+import type { PrivateCounts } from '../../../common/models/private-counts.ts';
 import type { TrainConfig } from '../config.ts';
 import type { Parts } from '../parts.ts';
 import type { Progress } from '../progress.ts';
@@ -11,6 +12,8 @@ export interface LearnRun {
   readonly progress: Progress;
   /** Ids of the matrices' rows. */
   readonly users: readonly string[];
+  /** What sources that can learn from private counts learn from, where `config.privacy` asks for it. */
+  readonly privateCounts?: PrivateCounts | undefined;
 }
 
 /** How the model behind one source is learnt. */
