@@ -131,7 +131,7 @@ export const trainSchema = z.strictObject({
       halfLifeDays: z.number().positive().optional(),
     })
     .prefault({}),
-  /** Popularity, the fallback list and item-to-item from private counts; see docs/privacy.md. Absent: from exact ones. */
+  /** Popularity, the fallback list and item-to-item from private counts; see docs/rights.md. Absent: from exact ones. */
   privacy: privateCountsSchema.optional(),
   fallback: z
     .strictObject({
