@@ -49,10 +49,11 @@ export class DailyRelevance {
     this.#looks = new Float64Array(filmCount);
   }
 
-  /** Takes events in, with films as ordinals. */
+  /** Takes events in, with films as ordinals; those of films that are not in the catalogue yet are left out. */
   observe({ count, users, items, actions, timesMs, positions }: EventColumns, ordinalOf: Int32Array): void {
     for (let row = 0; row < count; row++) {
       const item = ordinalOf[items[row]];
+      if (item < 0) continue;
       const action = actions[row];
       if (action === Action.ACTION_IMPRESSION) this.#looks[item] += looksAt(positions[row]);
       if (action === Action.ACTION_CLICK) this.#clicks[item]++;
