@@ -15,12 +15,13 @@ export function limitsOver(
   const limits: RowLimit[] = [];
   for (const [index, { cap, require }] of rules.rules.entries()) {
     if ((cap === undefined && require === undefined) || !rules.isActive(index)) continue;
-    const concerned = Uint8Array.from(candidateRows, (row) => (rules.concerns(row, index) ? 1 : 0));
-    const counts = (row: number): boolean => concerned[row] === 1;
-    if (require !== undefined) limits.push({ rule: index, require: { ...require, counts } });
+    const counted = new Uint8Array(candidateRows.length);
+    for (let row = 0; row < counted.length; row++)
+      if (rules.concerns(candidateRows[row], index)) counted[row] = 1;
+    if (require !== undefined) limits.push({ rule: index, require: { ...require, counted } });
     else if (cap !== undefined) {
       const values = cap.field === undefined ? undefined : fields.values(cap.field);
-      limits.push({ rule: index, cap: { itemsMax: cap.itemsMax, window: cap.window, values, counts } });
+      limits.push({ rule: index, cap: { itemsMax: cap.itemsMax, window: cap.window, values, counted } });
     }
   }
   return limits.length === 0 ? undefined : new SlateLimits(limits, scores);

@@ -24,10 +24,10 @@ function chosen({ words, limits, limit, pins }: World) {
   const values = new ItemValues();
   for (const [item, word] of words.entries()) values.set(item, [...word]);
   const rowLimits = limits.map((one, rule): RowLimit => {
-    const counts = (row: number): boolean => words[row].includes(one.on);
-    if ('require' in one) return { rule, require: { ...one.require, counts } };
+    const counted = Uint8Array.from(words, (word) => (word.includes(one.on) ? 1 : 0));
+    if ('require' in one) return { rule, require: { ...one.require, counted } };
     const { byLetter, ...cap } = one.cap;
-    return { rule, cap: { ...cap, values: byLetter ? values : undefined, counts } };
+    return { rule, cap: { ...cap, values: byLetter ? values : undefined, counted } };
   });
   const items = Uint32Array.from(words, (_, row) => row);
   const scores = Float32Array.from(words, (_, row) => -row);

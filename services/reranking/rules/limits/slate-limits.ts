@@ -3,13 +3,14 @@ import { CapCounts, type RowCap } from './cap-counts.ts';
 import { RequirePlan, type RowRequire } from './require-plan.ts';
 
 const NONE = -1;
+const NO_ITEMS = new Uint32Array(0);
 
 /** A cap or a require of a slate. */
 export interface RowLimit {
   /** The index of its rule. */
   readonly rule: number;
   readonly cap?: RowCap;
-  readonly require?: Omit<RowRequire, 'capsAbove'> & { readonly counts: (row: number) => boolean };
+  readonly require?: Omit<RowRequire, 'capsAbove'> & { readonly counted: Uint8Array };
 }
 
 /** What limits did to a slate. */
@@ -57,9 +58,9 @@ export class SlateLimits implements SlateConstraint {
     this.#refusedBy = new Int32Array(scores.length);
     this.#keptOut = new Int32Array(scores.length).fill(NONE);
     const requires = limits.flatMap(({ require }) => require ?? []);
-    for (const [r, { counts }] of requires.entries())
-      for (let row = 0; row < scores.length; row++) if (counts(row)) this.#serves[row] |= 1 << r;
-    [this.#caps, this.#plan] = this.#start(new Uint32Array(scores.length), 0);
+    for (const [r, { counted }] of requires.entries())
+      for (let row = 0; row < scores.length; row++) if (counted[row] === 1) this.#serves[row] |= 1 << r;
+    [this.#caps, this.#plan] = this.#start(NO_ITEMS, 0);
   }
 
   begin(items: Uint32Array, size: number): void {
@@ -77,10 +78,13 @@ export class SlateLimits implements SlateConstraint {
     }
     const reserved = this.#postpone(position);
     this.#forcing = reserved < 0 ? 0 : this.#plan.neededFor(position);
+    this.#caps.refusals(position, this.#refusedBy);
     let admits = 0;
     for (let row = 0; row < this.#scores.length; row++) {
       if (this.#isStanding(row)) continue;
-      this.#admitted[row] = reserved < 0 ? this.#atFree(row, position) : this.#instead(row, position);
+      if (reserved >= 0) this.#admitted[row] = this.#instead(row, position);
+      else if (this.#refusedBy[row] < 0) this.#admitted[row] = 1;
+      else this.#admitted[row] = this.#atFree(row, position);
       if (this.#admitted[row] !== 0) admits++;
     }
     if (admits === 0) this.#relax(position);
@@ -132,7 +136,7 @@ export class SlateLimits implements SlateConstraint {
       if (cap !== undefined) capsAbove++;
       if (require !== undefined) requires.push({ ...require, capsAbove });
     }
-    const byScore = new Uint32Array(items.keys()).sort((a, b) => this.#scores[b] - this.#scores[a] || a - b);
+    const byScore = rowsByScore(this.#scores, items.length);
     const counts = new CapCounts(caps, items, size);
     const capped = { count: caps.length, windows: caps.some(({ window }) => window > 0) };
     return [counts, new RequirePlan(requires, this.#serves, counts, capped, byScore, size)];
@@ -162,22 +166,23 @@ export class SlateLimits implements SlateConstraint {
     return row;
   }
 
-  /** Whether the row may come to a position for which none is planned. */
+  /** Whether a row that a cap refuses beside all that is planned may come to a position for which none is planned. */
   #atFree(row: number, position: number): number {
     const plan = this.#plan;
-    this.#refusedBy[row] = NONE;
     const from = plan.plannedAt[row];
     if (from >= 0) {
       plan.drop(from);
       const refused = this.#refusing(row, position);
       plan.plan(row, from);
+      this.#refusedBy[row] = NONE;
       return refused < 0 ? 1 : 0;
     }
-    const refused = this.#refusing(row, position);
-    if (refused < 0) return 1;
+    if (this.#serves[row] === 0) return 0;
     for (let other = position + 1; other < plan.planned.length; other++)
-      if (plan.planned[other] >= 0 && this.#replaces(row, other, position)) return other + 2;
-    this.#refusedBy[row] = refused;
+      if (plan.planned[other] >= 0 && this.#replaces(row, other, position)) {
+        this.#refusedBy[row] = NONE;
+        return other + 2;
+      }
     return 0;
   }
 
@@ -238,4 +243,15 @@ export class SlateLimits implements SlateConstraint {
     for (let position = 0; position < plan.planned.length; position++)
       if (plan.planned[position] >= 0 && plan.neededFor(position) === 0) plan.drop(position);
   }
+}
+
+/** The rows by falling score, ties by row; they mostly come so. */
+function rowsByScore(scores: Float32Array, count: number): Uint32Array {
+  const rows = new Uint32Array(count);
+  let isSorted = true;
+  for (let row = 0; row < count; row++) {
+    rows[row] = row;
+    if (row > 0 && scores[row] > scores[row - 1]) isSorted = false;
+  }
+  return isSorted ? rows : rows.sort((a, b) => scores[b] - scores[a] || a - b);
 }
