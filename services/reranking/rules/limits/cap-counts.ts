@@ -71,6 +71,16 @@ export class CapCounts {
     return -1;
   }
 
+  /** Whether a row which stands nowhere would exceed the cap at the position. */
+  refuses(row: number, position: number, cap: number): boolean {
+    for (let at = this.#keyStart[row]; at < this.#keyStart[row + 1]; at++) {
+      const key = this.#keys[at];
+      if (this.#capOf[key] !== cap || this.#totals[key] < this.#caps[cap].itemsMax) continue;
+      if (this.#isFull(key, position)) return true;
+    }
+    return false;
+  }
+
   /** Writes the first cap that each row, if it stands nowhere, would exceed at the position; -1: none. */
   refusals(position: number, refusedBy: Int32Array): void {
     refusedBy.fill(-1);

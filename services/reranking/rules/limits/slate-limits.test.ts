@@ -57,24 +57,45 @@ const perLetter = (itemsMax: number, window = 0): Limit => ({
   cap: { itemsMax, window, byLetter: true },
 });
 
-/** How far a slate is from a limit: 0 where it is kept. */
-function missing(words: readonly string[], limit: Limit): number {
+/** How far a slate, with empty positions or without, is from a limit: 0 where it is kept. */
+function missing(words: readonly (string | undefined)[], limit: Limit): number {
+  const counts = (word: string | undefined, value: string): boolean =>
+    word?.includes(value) === true && word.includes(limit.on);
   if ('require' in limit) {
     const { itemsMin, within } = limit.require;
-    return Math.max(0, itemsMin - words.slice(0, within).filter((word) => word.includes(limit.on)).length);
+    return Math.max(0, itemsMin - words.slice(0, within).filter((word) => counts(word, '')).length);
   }
   const { itemsMax, window, byLetter } = limit.cap;
   const length = window === 0 ? words.length : Math.min(window, words.length);
-  const values = byLetter ? [...new Set(words.join(''))] : [limit.on];
+  const values = byLetter ? [...new Set(words.join(''))] : [''];
   let most = 0;
   for (let start = 0; start + length <= words.length; start++)
-    for (const value of values) {
-      const within = words
-        .slice(start, start + length)
-        .filter((word) => word.includes(value) && word.includes(limit.on));
-      most = Math.max(most, within.length);
-    }
+    for (const value of values)
+      most = Math.max(most, words.slice(start, start + length).filter((word) => counts(word, value)).length);
   return Math.max(0, most - itemsMax);
+}
+
+/** Whether a word at an empty position would exceed a cap. */
+function exceeds(
+  words: readonly (string | undefined)[],
+  position: number,
+  word: string,
+  limit: Limit,
+): boolean {
+  if ('require' in limit || !word.includes(limit.on)) return false;
+  const { itemsMax, window, byLetter } = limit.cap;
+  const length = window === 0 ? words.length : Math.min(window, words.length);
+  const slate = words.map((one, at) => (at === position ? word : one));
+  for (
+    let start = Math.max(0, position - length + 1);
+    start <= Math.min(position, slate.length - length);
+    start++
+  )
+    for (const value of byLetter ? word : ['']) {
+      const run = slate.slice(start, start + length);
+      if (run.filter((one) => one?.includes(value) && one.includes(limit.on)).length > itemsMax) return true;
+    }
+  return false;
 }
 
 /** Whether any slate of the words keeps all limits, the pins where they are. */
@@ -228,6 +249,32 @@ describe('for any rows and limits', () => {
         if (!canBeMet({ ...one, limits: requires })) return;
         const { unmet } = chosen({ ...one, limits });
         expect(unmet.filter((told) => Number(told.split(':')[0]) < requires.length)).toEqual([]);
+      }),
+      { seed: 1, numRuns: 1500 },
+    );
+  });
+
+  it('a cap gives way only where no row that keeps the stronger ones would keep it, beside earlier rows and the pins', () => {
+    fc.assert(
+      fc.property(worlds(windowed, 3), fc.nat(8), (made, pinned) => {
+        const one = pinned < made.words.length ? { ...made, pins: [-1, -1, pinned] } : made;
+        const { rows } = chosen(one);
+        for (const [position, row] of rows.entries()) {
+          if (one.pins[position] === row) continue;
+          const standing = rows.map((shown, at) =>
+            at < position || one.pins[at] === shown ? one.words[shown] : undefined,
+          );
+          const broken = (other: number): string =>
+            one.limits
+              .map((limit) => (exceeds(standing, position, one.words[other], limit) ? 1 : 0))
+              .join('');
+          const left = [...one.words.keys()].filter(
+            (other) =>
+              !rows.slice(0, position).includes(other) &&
+              !(other === pinned && rows[2] === pinned && one.pins.length > 0),
+          );
+          expect(broken(row)).toBe(left.map(broken).sort()[0]);
+        }
       }),
       { seed: 1, numRuns: 1500 },
     );

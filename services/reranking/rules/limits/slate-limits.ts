@@ -24,8 +24,8 @@ export interface LimitOutcome {
 /**
  * The caps and requires of the rules over one slate, as one constraint that always admits a row. Requires are planned for when
  * the pinned rows stand: rows are set aside for the last positions that will do, and a position is left to the selector as long
- * as the plan can be kept, or changed for the row chosen. Where no row keeps all caps at a position, the weakest are passed over
- * there until one does.
+ * as the plan can be kept, or changed for the row chosen. Where no row keeps all caps at a position, those that the stronger ones
+ * leave without a row are passed over there.
  */
 export class SlateLimits implements SlateConstraint {
   readonly name = 'rules';
@@ -209,18 +209,17 @@ export class SlateLimits implements SlateConstraint {
     return this.#caps.refusing(row, position, this.#capRules.length);
   }
 
-  /** Admits the rows that keep the strongest caps, as many of these as some row keeps. */
+  /** Cap by cap, the strongest first, admits only the rows that keep it, unless there are none. Rows planned for later come last. */
   #relax(position: number): void {
-    for (let considered = this.#capRules.length - 1; considered >= 0; considered--) {
-      let admits = 0;
-      for (let row = 0; row < this.#scores.length; row++) {
-        if (this.#isStanding(row) || this.#plan.plannedAt[row] >= 0) continue;
-        this.#admitted[row] = this.#caps.refusing(row, position, considered) < 0 ? 1 : 0;
-        admits += this.#admitted[row];
-      }
-      if (admits > 0) return;
+    let left: number[] = [];
+    for (let row = 0; row < this.#scores.length; row++) if (!this.#isStanding(row)) left.push(row);
+    const unplanned = left.filter((row) => this.#plan.plannedAt[row] < 0);
+    if (unplanned.length > 0) left = unplanned;
+    for (let cap = 0; cap < this.#capRules.length; cap++) {
+      const keeping = left.filter((row) => !this.#caps.refuses(row, position, cap));
+      if (keeping.length > 0) left = keeping;
     }
-    for (let row = 0; row < this.#scores.length; row++) this.#admitted[row] = 1;
+    for (const row of left) this.#admitted[row] = 1;
   }
 
   /** Whether a row of a higher score was not admitted. */
