@@ -4,6 +4,7 @@ import { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { Candidates, Columns } from '../../../common/columns.ts';
 import { Item } from '../../../gen/millrace/features/v1/features.ts';
 import { RequestContext } from '../../../gen/millrace/type/v1/type.ts';
+import { newPosteriors } from '../bandits/posteriors.ts';
 import { rerankingSchema } from '../config.ts';
 import { ExposureLedger } from '../fairness/exposure-ledger.ts';
 import { RuledItems } from '../ruled-items.ts';
@@ -38,7 +39,9 @@ async function slateOf(rules: readonly string[], limit: number) {
   await items.use(parseRuleFile(`rules: [${rules.join(', ')}]`, 'rules.yaml'));
   const ledger = new ExposureLedger(config.exposureHalfLife, items.fields.values('creator'), () => ITEMS);
   const models = { embeddings: new Float32Array(0), dim: 1, popularity: undefined, settings: {} };
-  const stage = new SlateStage(items, ledger, config, models);
+  const posteriors = newPosteriors(config.exploration);
+  const owned = { items, ledger, posteriors: () => posteriors, idOf: (item: number) => catalogue.idOf(item) };
+  const stage = new SlateStage(owned, config, models);
   const ordinals = Uint32Array.from({ length: ITEMS }, (_, item) => item);
   const scores = Float32Array.from(ordinals, (item) => 1 - item / ITEMS);
   const candidates = new Candidates(ordinals, new Map([[Columns.ranking, scores]]));
