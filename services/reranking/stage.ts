@@ -225,7 +225,7 @@ export class SlateStage {
     const { items, pins } = shortlist;
     const size = Math.min(limit, items.length);
     const rows = objectiveRows(shortlist, candidates, nowMs);
-    explorer?.begin(rows, size);
+    explorer?.begin(rows, size, shortlist.bonuses);
     const order = policy.order(rows, size);
     const floors = this.#floors.constraints(items, size, nowMs);
     const constraints = [...(limits === undefined ? [] : [limits]), ...floors, ...order.constraints];

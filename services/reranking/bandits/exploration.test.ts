@@ -7,6 +7,7 @@ import { RequestContext } from '../../../gen/millrace/type/v1/type.ts';
 import { rerankingSchema } from '../config.ts';
 import { ExposureLedger } from '../fairness/exposure-ledger.ts';
 import { RuledItems } from '../ruled-items.ts';
+import { parseRuleFile } from '../rules/rule-file.ts';
 import { SlateStage } from '../stage.ts';
 import { newPosteriors } from './posteriors.ts';
 
@@ -15,7 +16,7 @@ const NOW_MS = Date.UTC(2026, 0, 1);
 const DAY_MS = 86_400_000;
 
 /** Sixty items, the older the higher their ordinal, ranked by rising age. */
-function stageOf(settings: object) {
+function stageOf(settings: object, rules?: string) {
   const catalogue = new Catalogue('exploration-test');
   for (let ordinal = 0; ordinal < ITEMS; ordinal++) {
     const item = {
@@ -27,6 +28,7 @@ function stageOf(settings: object) {
   }
   const config = rerankingSchema.parse(settings);
   const items = new RuledItems(catalogue);
+  const ready = rules === undefined ? undefined : items.use(parseRuleFile(rules, 'rules.yaml'));
   const providers = items.fields.values(config.providerAttribute);
   const ledger = new ExposureLedger(config.exposureHalfLife, providers, () => ITEMS);
   const posteriors = newPosteriors(config.exploration);
@@ -36,7 +38,7 @@ function stageOf(settings: object) {
   const ordinals = Uint32Array.from({ length: ITEMS }, (_, item) => item);
   const scores = Float32Array.from(ordinals, (item) => 1 - item / 100);
   const candidates = new Candidates(ordinals, new Map([[Columns.ranking, scores]]));
-  return (requestId: string, limit = 10, policy = '') =>
+  const choose = (requestId: string, limit = 10, policy = '') =>
     stage.choose({
       candidates,
       context: RequestContext.fromPartial({ requestId, timeMs: NOW_MS }),
@@ -44,6 +46,7 @@ function stageOf(settings: object) {
       limit,
       policy,
     });
+  return Object.assign(choose, { ready });
 }
 
 const requests = Array.from({ length: 300 }, (_, i) => `${new Random(i).uint32()}`);
@@ -122,6 +125,24 @@ describe('slots', () => {
     for (const [arm, mean] of expected)
       expect(Math.abs((shown.get(arm) as number) - mean)).toBeLessThan(4 * Math.sqrt(mean));
   });
+});
+
+it("a rule's bonus makes its items likelier in drawn slots and is recorded with the one that was taken", async () => {
+  const rule = '{name: push, match: {ids: [i13]}, then: {boost: {factor: 1.01}}, bonus: 0.9}';
+  const plain = stageOf({ exploration: { slots } });
+  const pushed = stageOf({ exploration: { slots } }, `rules: [${rule}]`);
+  await pushed.ready;
+  const odds = (rerank: typeof plain, id: string): number =>
+    rerank(id).exploration[0].arms.find(({ arm }) => arm === 'i13')?.probability ?? 0;
+  let times = 0;
+  for (const id of requests.slice(0, 40)) {
+    expect(odds(pushed, id)).toBeGreaterThan(odds(plain, id));
+    for (const { arms, chosen, bonus } of pushed(id).exploration) {
+      expect(bonus).toBeCloseTo(arms[chosen].arm === 'i13' ? 0.9 : 0, 6);
+      times += Number(bonus > 0);
+    }
+  }
+  expect(times).toBeGreaterThan(0);
 });
 
 describe('whole slates', () => {

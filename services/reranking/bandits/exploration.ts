@@ -125,7 +125,7 @@ export class SlateExploration {
           context: contextOf(draw, item),
         })),
         chosen: items.indexOf(shown[slot]),
-        bonus: 0,
+        bonus: bonusOf(draw, shown[slot]),
       };
     });
   }
@@ -138,6 +138,11 @@ const NO_BYTES = Buffer.alloc(0);
 function contextOf(draw: SlotDraw | undefined, item: number): Buffer {
   const arm = draw?.items.indexOf(item) ?? -1;
   return draw === undefined || arm === -1 ? NO_BYTES : rowBytes(draw.contexts, arm, ITEM_CONTEXT_LENGTH);
+}
+
+function bonusOf(draw: SlotDraw | undefined, item: number): number {
+  const arm = draw?.items.indexOf(item) ?? -1;
+  return draw === undefined || arm === -1 ? 0 : draw.bonuses[arm];
 }
 
 function rowBytes(values: Float32Array, row: number, length: number): Buffer {

@@ -16,6 +16,8 @@ export interface SlotDraw {
   readonly probabilities: Float64Array;
   /** `ITEM_CONTEXT_LENGTH` values an item. */
   readonly contexts: Float32Array;
+  /** What rules add to the value of each item. */
+  readonly bonuses: Float64Array;
 }
 
 /** A request as draws depend on it. */
@@ -40,6 +42,7 @@ export class ItemExplorer implements SlotExplorer {
   readonly #positions: readonly number[];
   readonly #pool: Uint32Array;
   #rows: ObjectiveRows | undefined;
+  #bonuses: ArrayLike<number> = [];
   #size = 0;
   #request: DrawRequest | undefined;
   #draws: SlotDraw[] = [];
@@ -70,8 +73,10 @@ export class ItemExplorer implements SlotExplorer {
     this.#draws = [];
   }
 
-  begin(rows: ObjectiveRows, size: number): void {
+  /** `bonuses`: what rules add to the value of each row. */
+  begin(rows: ObjectiveRows, size: number, bonuses: ArrayLike<number>): void {
     this.#rows = rows;
+    this.#bonuses = bonuses;
     this.#size = size;
     this.#contexts.begin(rows);
   }
@@ -109,16 +114,18 @@ export class ItemExplorer implements SlotExplorer {
     const items = new Uint32Array(count);
     const contexts = new Float32Array(count * ITEM_CONTEXT_LENGTH);
     const ids: string[] = [];
+    const bonuses = new Float64Array(count);
     for (let arm = 0; arm < count; arm++) {
       items[arm] = ordinals[this.#pool[arm]];
       ids.push(this.#idOf(items[arm]));
+      bonuses[arm] = this.#bonuses[this.#pool[arm]];
       this.#contexts.write(this.#pool[arm], slot, contexts, arm * ITEM_CONTEXT_LENGTH);
     }
     const probabilities = new Float64Array(count);
     const random = new Random(hash32(`policy ${posterior} ${slot} ${requestId}`));
-    bandit.policy({ count, ids, contexts }, random, probabilities);
+    bandit.policy({ count, ids, contexts, bonuses }, random, probabilities);
     enforceMinimumProbability(probabilities, this.#settings.minimumProbability * count, true);
-    return { slot, items, probabilities, contexts };
+    return { slot, items, probabilities, contexts, bonuses };
   }
 
   #take({ slot, items, probabilities }: SlotDraw, { requestId, posterior, follow }: DrawRequest): number {

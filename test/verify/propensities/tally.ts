@@ -72,7 +72,7 @@ function add(tally: Tally, { candidates, exploration }: SlateResult, broken: str
       if (Math.abs(arms[chosen].probability - propensities[slot]) > 1e-6) tally.wrong++;
     }
     const shown = slot === undefined ? arms[chosen].arm : `i${candidates.items[slot]}`;
-    const isGone = broken === 'taken-away' && slot !== undefined && Number(shown.slice(1)) % 20 === 0;
+    const isGone = broken === 'taken-away' && slot !== undefined && Number(shown.slice(1)) % 4 === 0;
     for (const { arm, probability } of arms) {
       const cell = tally.cells[slot ?? SLATE][Math.min(DECILES - 1, Math.floor(probability * DECILES))];
       cell.arms++;

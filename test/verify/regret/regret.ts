@@ -96,7 +96,7 @@ function contextual({ short, print }: ProofOptions): boolean {
 }
 
 function flips({ short, broken, print }: ProofOptions): boolean[] {
-  const seeds = short ? 2 : 8;
+  const seeds = short ? 2 : 4;
   const members = broken === 'short-memory' ? [500, 500, 500] : MEMBERS;
   const run = { phases: 2, rounds: ROUNDS };
   return (short ? PROBLEMS.slice(-1) : PROBLEMS).map((problem) => {
