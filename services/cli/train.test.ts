@@ -133,7 +133,7 @@ describe('trainAndPublish', () => {
         MILLRACE__FEATURES__DECLARED: JSON.stringify([own]),
       });
       const ranker = { model: 'linear', features: ['all'] };
-      const settings = { candidates: ['item_to_item'], ranker };
+      const settings = { candidates: ['item_to_item'], ranker, reranker: { model: 'off' } };
       const trained = async (more: object): Promise<Manifest> =>
         trainAndPublish(
           { ...environment, config },
@@ -177,7 +177,7 @@ describe('trainAndPublish', () => {
   it(
     'learns every source that is configured, each better than popularity, and the ranker sees all of them',
     async () => {
-      const config = trainSchema.parse({ candidates: learntSources });
+      const config = trainSchema.parse({ candidates: learntSources, reranker: { model: 'off' } });
       const manifest = await trainAndPublish(environment, config, () => {}, 'none');
       const bundle = await new BundleStore(join(home, 'bundles')).open(manifest.version);
       expect((await schemaOfBundle(bundle)).sources).toEqual([...learntSources, 'bm25', 'popularity']);
