@@ -45,7 +45,7 @@ export function decisionEvent(query: Query, slate: Slate, catalogue: Catalogue, 
       policyVersion: slate.policyVersion,
       exploration: shownDraws(slate.exploration, ids(slate.items.items)),
       firings: firingTexts(slate, catalogue),
-      unmet: slate.unmet.map(({ constraint, slots }) => `${constraint}: ${slots}`),
+      unmet: unmetTexts(slate),
       featureSchema: ranking?.featureSchema ?? '',
       rankingEpoch: ranking?.catalogueEpoch ?? 0,
       largestScores: ranking === undefined ? {} : largestScores(ranked),
@@ -81,6 +81,11 @@ function rowCopier({ ranked, ranking }: Slate): (row: number) => Buffer {
     const from = rows[row] * bytes;
     return Buffer.from(features.subarray(from, from + bytes));
   };
+}
+
+/** What the slate does not keep, as `constraint: slots`. */
+export function unmetTexts({ unmet }: Slate): string[] {
+  return unmet.map(({ constraint, slots }) => `${constraint}: ${slots}`);
 }
 
 /** The rules that took effect, as `rule: effect item`. */

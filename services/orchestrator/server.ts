@@ -25,7 +25,7 @@ import { DegradedReason } from '../../gen/millrace/type/v1/type.ts';
 import { Quality } from './budget.ts';
 import { cascade } from './cascade.ts';
 import { type OrchestratorConfig, orchestratorSchema, STAGES, type StageName } from './config.ts';
-import { decisionEvent, firingTexts, recordsFeatures, scoreReader } from './decision.ts';
+import { decisionEvent, firingTexts, recordsFeatures, scoreReader, unmetTexts } from './decision.ts';
 import { recordFeedback } from './feedback.ts';
 import { RecentUsers } from './recent-users.ts';
 import { Recorder } from './recorder.ts';
@@ -170,6 +170,7 @@ class FrontDoor implements OrchestratorService {
         title: catalogue.item(ordinal)?.title ?? '',
       })),
       firings: firingTexts(slate, catalogue),
+      unmet: unmetTexts(slate),
       sourceErrors: { ...slate.sourceErrors },
     };
   }

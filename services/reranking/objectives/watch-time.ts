@@ -1,3 +1,4 @@
+import { Columns } from '../../../common/columns.ts';
 import { minMax } from './normalise.ts';
 import type { Objective } from './objective.ts';
 import { relevance } from './relevance.ts';
@@ -8,8 +9,8 @@ import { relevance } from './relevance.ts';
  */
 export const watchTime: Objective = {
   write: (rows, out) => {
-    const seconds = rows.column('score.watch');
-    const probability = rows.column('score.second');
+    const seconds = rows.column(Columns.watch);
+    const probability = rows.column(Columns.second);
     if (seconds === undefined || probability === undefined) {
       relevance.write(rows, out);
       return;
