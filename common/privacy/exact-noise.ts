@@ -1,7 +1,10 @@
 import { type FillBytes, RandomBits } from './random-bits.ts';
 import type { Ratio } from './ratio.ts';
 
-const NUMERATOR_MAX = 2 ** 21;
+/** Base of the digits that a uniform number is drawn by. */
+const DIGIT = 2 ** 53;
+/** Of a quotient in (0, 1] in doubles, times `DIGIT`; four roundings make 4 at most. */
+const DIGIT_ERROR_MAX = 64;
 
 /**
  * Discrete noise by integer arithmetic alone: the laws are exact, and no floating-point number is near the random ones.
@@ -38,36 +41,38 @@ export class ExactNoise {
   }
 
   /** An integer k with probability proportional to exp(−k² / (2 · variance)). */
-  discreteGaussian(variance: Ratio): number {
-    const { over, under } = variance;
+  discreteGaussian({ over, under }: Ratio): number {
     const scale = Math.floor(Math.sqrt(over / under)) + 1;
     const laplace = { over: scale, under: 1 };
-    const isSmall = over <= NUMERATOR_MAX && under <= NUMERATOR_MAX;
     for (;;) {
       const drawn = this.discreteLaplace(laplace);
-      const magnitude = Math.abs(drawn);
-      const kept = isSmall
-        ? this.#keepsSmall(magnitude, scale, variance)
-        : this.#keeps(BigInt(magnitude), BigInt(scale), BigInt(over), BigInt(under));
-      if (kept) return drawn;
+      if (this.#keeps(BigInt(Math.abs(drawn)), BigInt(scale), BigInt(over), BigInt(under))) return drawn;
     }
   }
 
   /** True with probability exp(−(|k| − variance / scale)² / (2 · variance)). */
-  #keepsSmall(magnitude: number, scale: number, { over, under }: Ratio): boolean {
-    const distance = magnitude * under * scale - over;
-    const divisor = 2 * over * under * scale * scale;
-    const square = distance * distance;
-    if (square <= Number.MAX_SAFE_INTEGER && divisor < 2 ** 40) return this.bernoulliExp(square, divisor);
-    return this.#keeps(BigInt(magnitude), BigInt(scale), BigInt(over), BigInt(under));
-  }
-
   #keeps(magnitude: bigint, scale: bigint, over: bigint, under: bigint): boolean {
     const distance = magnitude * under * scale - over;
     const divisor = 2n * over * under * scale * scale;
     let rest = distance * distance;
     for (; rest > divisor; rest -= divisor) if (!this.#bernoulliExpFraction(1, 1)) return false;
-    for (let k = 1n; ; k++) if (this.bits.belowBig(divisor * k) >= rest) return (k & 1n) === 1n;
+    const share = Number(rest) / Number(divisor);
+    for (let k = 1; ; k++) if (!this.#bernoulli(share / k, rest, divisor * BigInt(k))) return (k & 1) === 1;
+  }
+
+  /** True with probability over / under. `near`, that quotient in doubles, decides where its error cannot matter. */
+  #bernoulli(near: number, over: bigint, under: bigint): boolean {
+    const drawn = this.bits.below(DIGIT);
+    const expected = near * DIGIT;
+    if (drawn < expected - DIGIT_ERROR_MAX) return true;
+    if (drawn > expected + DIGIT_ERROR_MAX) return false;
+    // Digit by digit: the binary expansion of the quotient against that of the uniform number.
+    for (let [rest, digit] = [over, BigInt(drawn)]; ; digit = BigInt(this.bits.below(DIGIT))) {
+      const scaled = rest * BigInt(DIGIT);
+      const whole = scaled / under;
+      if (digit !== whole) return digit < whole;
+      rest = scaled % under;
+    }
   }
 
   /** True with probability exp(−over / under), over ≤ under. */

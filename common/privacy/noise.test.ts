@@ -168,14 +168,11 @@ describe(`samples (seed ${SEED})`, () => {
       let sum = 0;
       for (let i = 0; i < 20_000; i++) {
         const drawn = bits.below(bound);
-        expect(Number.isSafeInteger(drawn) && drawn >= 0 && drawn < bound).toBe(true);
+        if (!(Number.isSafeInteger(drawn) && drawn >= 0 && drawn < bound)) throw new Error(`${drawn}`);
         sum += drawn / bound / 20_000;
       }
       expect(Math.abs(sum - (bound - 1) / bound / 2)).toBeLessThan(0.012);
     }
-    let sum = 0;
-    for (let i = 0; i < 20_000; i++) sum += Number(bits.belowBig(10n ** 30n)) / 1e30 / 20_000;
-    expect(Math.abs(sum - 0.5)).toBeLessThan(0.012);
   });
 });
 

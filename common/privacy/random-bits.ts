@@ -55,17 +55,4 @@ export class RandomBits {
       if (drawn < bound) return drawn;
     }
   }
-
-  /** Exactly uniform in [0, bound). */
-  belowBig(bound: bigint): bigint {
-    const bits = bound.toString(2).length;
-    const words = Math.ceil(bits / 32);
-    const excess = BigInt(words * 32 - bits);
-    for (;;) {
-      let drawn = 0n;
-      for (let i = 0; i < words; i++) drawn = (drawn << 32n) | BigInt(this.uint32());
-      drawn >>= excess;
-      if (drawn < bound) return drawn;
-    }
-  }
 }
