@@ -49,11 +49,14 @@ type Randomised = Pick<Feedback, 'action' | 'value' | 'context'>;
 /** A declared field: its reports instead of its values, and shares from many reports. */
 export class LocalField {
   readonly #config: LocalPrivacyConfig;
+  /** The declared values as they are compared: numbers as feedback holds them, in single precision. */
+  readonly #values: readonly string[];
   readonly #mechanism: LocalMechanism;
   readonly #actions: ReadonlySet<number> | undefined;
 
   constructor(config: LocalPrivacyConfig) {
     this.#config = config;
+    this.#values = config.values.map(textOf);
     this.#mechanism = localMechanism(config.mechanism, config.values.length, config.epsilon);
     this.#actions =
       config.actions && new Set(config.actions.map((name) => ACTION_BY_NAME.get(name) as number));
@@ -65,7 +68,7 @@ export class LocalField {
     const { field } = this.#config;
     if (field === 'value') {
       if (feedback.value === undefined) return feedback;
-      return { ...feedback, value: Number(this.#report(feedback.value, `${at}.value`, noise)) };
+      return { ...feedback, value: Number(this.#report(textOf(feedback.value), `${at}.value`, noise)) };
     }
     if (!feedback.context?.[field]) return feedback;
     const report = this.#report(feedback.context[field], `${at}.context.${field}`, noise);
@@ -75,7 +78,7 @@ export class LocalField {
   /** Shares of the values with 99% intervals. `counts`: how often each report was stored; other texts than reports are passed over. */
   estimates(counts: ReadonlyMap<string, number>): { reports: number; shares: Map<string, ShareEstimate> } {
     const { values, mechanism } = this.#config;
-    const named = new Array<number>(values.length).fill(0);
+    const named = values.map(() => 0);
     let reports = 0;
     for (const [report, count] of counts) {
       const indexes = mechanism === 'oue' ? onesOf(report, values.length) : this.#indexesOf(report);
@@ -87,17 +90,16 @@ export class LocalField {
     return { reports, shares: new Map(values.map((value, i) => [String(value), shares[i]])) };
   }
 
-  #report(value: string | number, field: string, noise: ExactNoise): string {
-    const { values, mechanism } = this.#config;
-    const index = values.indexOf(value);
+  #report(value: string, field: string, noise: ExactNoise): string {
+    const index = this.#values.indexOf(value);
     if (index === -1) throw fieldError(field, 'is none of the values declared in orchestrator.localPrivacy');
     const named = this.#mechanism.report(index, noise);
-    if (mechanism === 'krr') return String(values[named[0]]);
-    return values.map((_, i) => (named.includes(i) ? '1' : '0')).join('');
+    if (this.#config.mechanism === 'krr') return this.#values[named[0]];
+    return this.#values.map((_, i) => (named.includes(i) ? '1' : '0')).join('');
   }
 
   #indexesOf(report: string): number[] | undefined {
-    const index = this.#config.values.findIndex((value) => String(value) === report);
+    const index = this.#values.indexOf(this.#config.field === 'value' ? textOf(Number(report)) : report);
     return index === -1 ? undefined : [index];
   }
 }
@@ -105,4 +107,8 @@ export class LocalField {
 function onesOf(report: string, length: number): number[] | undefined {
   if (report.length !== length || !/^[01]+$/.test(report)) return undefined;
   return [...report].flatMap((bit, i) => (bit === '1' ? [i] : []));
+}
+
+function textOf(value: string | number): string {
+  return typeof value === 'number' ? String(Math.fround(value)) : value;
 }

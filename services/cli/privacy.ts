@@ -2,7 +2,10 @@ import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import pc from 'picocolors';
 import { ACTION_BY_NAME } from '../../common/actions.ts';
 import { ConfigSource } from '../../common/config.ts';
-import { asMillraceError } from '../../common/errors.ts';
+import { asMillraceError, MillraceError } from '../../common/errors.ts';
+import { lakeConfig } from '../../common/lake/config.ts';
+import { openLake } from '../../common/lake/lake.ts';
+import { LocalField, type LocalPrivacyConfig } from '../../common/privacy/local-field.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type PrivacyService } from '../../common/rpc/services.ts';
@@ -17,6 +20,7 @@ import {
 } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import { addForgetCommands } from './privacy/forget.ts';
+import { orchestratorSchema } from '../orchestrator/config.ts';
 import { tableLines } from './table.ts';
 
 const TIMEOUT_MS = 120_000;
@@ -65,6 +69,13 @@ export function privacyCommand(): Command {
     .option('--json', 'one JSON object')
     .action(query);
   command
+    .command('local')
+    .description(
+      'shares of the values that orchestrator.localPrivacy randomises, from the reports in the lake',
+    )
+    .option('--json', 'one JSON object')
+    .action(local);
+  command
     .command('budget', { isDefault: true })
     .description('what is spent and left, by month of the events')
     .option('--json', 'one JSON object')
@@ -111,6 +122,39 @@ async function query(statistic: string, options: QueryOptions): Promise<void> {
   print(answerLines(answer, columnsOf(request), by ?? ''));
   for (const { window, epsilon: granted, epsilonSpent } of answer.budgets)
     process.stderr.write(`${window}: ε ${rounded(epsilonSpent)} of ${granted} is spent\n`);
+}
+
+async function local({ json }: { json?: boolean }): Promise<void> {
+  const source = new ConfigSource();
+  const { localPrivacy } = source.section('orchestrator', orchestratorSchema);
+  if (localPrivacy === undefined)
+    throw new MillraceError('CONFIG_INVALID', 'configuration: orchestrator.localPrivacy: is missing');
+  await using lake = await openLake(lakeConfig(source));
+  const rows = await lake.query(reportsSql(localPrivacy));
+  const [reports, counts] = [rows.texts('report'), rows.numbers('n')];
+  const found = new LocalField(localPrivacy).estimates(
+    new Map(reports.map((report, i) => [report, counts[i]])),
+  );
+  const shares = [...found.shares].map(([value, share]) => ({ value, ...share }));
+  if (json === true) return print([JSON.stringify({ reports: found.reports, shares })]);
+  const titles = [localPrivacy.field, 'share', 'low', 'high'].map((title, i) => ({
+    title,
+    align: i === 0 ? ('left' as const) : ('right' as const),
+  }));
+  const lines = shares.map(({ value, share, low, high }) => [
+    value,
+    ...[share, low, high].map((x) => x.toFixed(4)),
+  ]);
+  print(tableLines(titles, lines, pc.bold));
+  process.stderr.write(`${found.reports} reports; the ends of 99% intervals\n`);
+}
+
+/** How often each report is in the lake. */
+function reportsSql({ field, actions }: LocalPrivacyConfig): string {
+  const column = field === 'value' ? 'CAST("value" AS double)' : field;
+  const kinds = (actions ?? [...ACTION_BY_NAME.keys()]).map((name) => `'${name}'`).join(', ');
+  return `SELECT CAST(${column} AS varchar) AS report, CAST(count(*) AS double) AS n
+    FROM events WHERE action IN (${kinds}) AND "${field}" IS NOT NULL GROUP BY 1`;
 }
 
 async function budget({ json }: { json?: boolean }): Promise<void> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { localPrivacySchema } from '../../common/privacy/local-field.ts';
 
 const share = (value: number) => z.number().positive().max(1).default(value);
 
@@ -52,6 +53,8 @@ export const orchestratorSchema = z.strictObject({
   recordSample: z.number().int().nonnegative().default(10),
   /** Share of decisions whose records hold what the ranker's model was fed; which ones follows from the request id. */
   recordFeatures: z.number().min(0).max(1).default(1),
+  /** A field of feedback that is randomised before anything is stored. Absent: none. */
+  localPrivacy: localPrivacySchema.optional(),
   /** Signs tokens; at least 16 bytes. Absent: a random key kept in MILLRACE_HOME/orchestrator/token.key. */
   tokenKey: z.string().min(16).optional(),
   /** How often live.json is looked at, milliseconds. */

@@ -2,6 +2,8 @@ import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { asMillraceError, fieldError, MillraceError } from '../../common/errors.ts';
 import { checkEventId } from '../../common/ids.ts';
 import { checkFeedback, checkTime } from '../../common/log/check-feedback.ts';
+import type { ExactNoise } from '../../common/privacy/exact-noise.ts';
+import type { LocalField } from '../../common/privacy/local-field.ts';
 import { type Call, remainingMs, within } from '../../common/rpc/call.ts';
 import type { FeaturesService, LoggingService } from '../../common/rpc/services.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -30,6 +32,9 @@ export interface FeedbackWorld {
   readonly logging: LoggingService;
   readonly features: FeaturesService;
   readonly nowMs: number;
+  /** What is randomised before it is stored. */
+  readonly localField: LocalField | undefined;
+  readonly noise: ExactNoise;
   /** See `eventsSchema`. */
   readonly futureHoursMax: number;
   /** See `seenSecondsOf`. */
@@ -94,11 +99,12 @@ async function untilKnown(
   await features.getUserState({ userId, parts: [], asOf }, waitingCall(call, HIDE_WAIT_MS)).catch(() => {});
 }
 
-function toRecord(event: FeedbackEvent, at: string, world: FeedbackWorld): Event {
+function toRecord(given: FeedbackEvent, at: string, world: FeedbackWorld): Event {
   const { catalogue, tokens, nowMs, futureHoursMax } = world;
+  checkEventId(given.eventId, `${at}.event_id`);
+  checkFeedback(given, at);
+  const event = world.localField?.randomised(given, at, world.noise) ?? given;
   const { eventId, userId, itemId, action, value, categories, context, attributionToken: token } = event;
-  checkEventId(eventId, `${at}.event_id`);
-  checkFeedback(event, at);
   const timeMs = event.timeMs === 0 ? nowMs : event.timeMs;
   checkTime(timeMs, nowMs, futureHoursMax, `${at}.time_ms`);
   if (itemId !== '' && catalogue.ordinalEver(itemId) === undefined)

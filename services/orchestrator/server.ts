@@ -11,6 +11,8 @@ import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { checkId } from '../../common/ids.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { rightsSchema } from '../../common/rights/config.ts';
+import { ExactNoise } from '../../common/privacy/exact-noise.ts';
+import { LocalField } from '../../common/privacy/local-field.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
@@ -118,12 +120,16 @@ class FrontDoor implements OrchestratorService {
   readonly #parts: Parts;
   readonly #recentUsers: RecentUsers;
   readonly #quality: World['quality'];
+  readonly #localField: LocalField | undefined;
+  readonly #noise = new ExactNoise();
   #filters: ItemFilters | undefined;
 
   constructor(parts: Parts) {
     this.#parts = parts;
     this.#recentUsers = new RecentUsers(parts.config, parts.rememberMsMax);
     this.#quality = newQuality(parts.config);
+    const { localPrivacy } = parts.config;
+    this.#localField = localPrivacy && new LocalField(localPrivacy);
   }
 
   async recommend(request: RecommendRequest, call: Call): Promise<RecommendResponse> {
@@ -200,6 +206,8 @@ class FrontDoor implements OrchestratorService {
       nowMs: systemClock.nowMs(),
       futureHoursMax: this.#parts.futureHoursMax,
       seenSeconds: this.#parts.filtering.seen,
+      localField: this.#localField,
+      noise: this.#noise,
     };
     return recordFeedback(events, world, call);
   }

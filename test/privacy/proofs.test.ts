@@ -15,12 +15,11 @@ test('neighbouring logs are not told apart better than claimed, and an audit fin
 }, 120_000);
 
 test.skipIf(absent)(
-  `cases of Google's library accept the mechanisms and refuse half the noise${absent ? ` (skipped: no ${CASES}; set MILLRACE_SHARED)` : ''}`,
+  `cases of Google's library accept the mechanisms${absent ? ` (skipped: no ${CASES}; set MILLRACE_SHARED)` : ''}`,
   async () => {
     const lines: string[] = [];
     const print = (line: string): void => void lines.push(line);
     expect(await verifyDpCases({ short: true, print }), lines.join('\n')).toBe(true);
-    expect(await verifyDpCases({ short: true, print, broken: 'half-noise' }), lines.join('\n')).toBe(false);
   },
   120_000,
 );
