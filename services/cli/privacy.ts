@@ -170,10 +170,12 @@ async function asked<T>(ask: (privacy: PrivacyService, call: Call) => Promise<T>
   using door = new Channel(orchestrator);
   using log = new Channel(logging);
   const call = rootCall({ timeoutMs: TIMEOUT_MS });
-  return ask(door.client(contracts.privacy), call).catch((error) => {
+  try {
+    return await ask(door.client(contracts.privacy), call);
+  } catch (error) {
     if (!['METHOD_UNKNOWN', 'STAGE_UNAVAILABLE'].includes(asMillraceError(error).reason)) throw error;
-    return ask(log.client(contracts.privacy), call);
-  });
+    return await ask(log.client(contracts.privacy), call);
+  }
 }
 
 /** What the values of a group are. */

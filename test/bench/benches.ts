@@ -38,6 +38,10 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: 'popularity and item-to-item from differentially private counts: NDCG@10 for each epsilon',
     load: async () => (await import('./private-training.ts')).privateTrainingBench,
   },
+  privacy: {
+    measures: "private queries over 5 million events, the ledger's charges/s, draws of noise/s",
+    load: async () => (await import('./privacy.ts')).privacyBench,
+  },
   ratings: {
     measures: 'models of explicit ratings: RMSE and MAE by cross-validation',
     load: async () => (await import('./ratings.ts')).ratingsBench,
