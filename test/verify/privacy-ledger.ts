@@ -37,10 +37,10 @@ export const verifyPrivacyLedger: Proof = async ({ short, print }) => {
     await roll(log, place.config);
   }
   await using processes = await Processes.start({ home: place.home, env: SETTINGS }, { names: ['logging'] });
-  using channel = new Channel(processes.addresses.logging);
-  const privacy = channel.client(contracts.privacy);
   let [answers, charges, unanswered, missing] = [0, 0, 0, 0];
   for (let kill = 0; kill < kills; kill++) {
+    using channel = new Channel(processes.addresses.logging);
+    const privacy = channel.client(contracts.privacy);
     const stopping = new AbortController();
     const clients = Array.from({ length: CLIENTS }, async () => {
       while (!stopping.signal.aborted) {
@@ -57,7 +57,8 @@ export const verifyPrivacyLedger: Proof = async ({ short, print }) => {
     stopping.abort();
     await Promise.all(clients);
     await processes.restart('logging');
-    const { windows } = await privacy.getBudget({}, rootCall({ timeoutMs: 20_000 }));
+    using again = new Channel(processes.addresses.logging);
+    const { windows } = await again.client(contracts.privacy).getBudget({}, rootCall({ timeoutMs: 20_000 }));
     charges = windows.find(({ window }) => window === '2026-11')?.queries ?? 0;
     if (charges < answers) missing++;
     unanswered = charges - answers;

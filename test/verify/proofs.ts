@@ -52,4 +52,22 @@ export const PROOFS: Readonly<Record<string, { promise: string; load: () => Prom
     promise: 'the trace of one request shows every stage under the right parent, in one process and split',
     load: async () => (await import('./trace.ts')).verifyTrace,
   },
+  'dp-audit': {
+    promise:
+      'no mechanism and no private answer tells neighbouring logs apart better than it claims, and faults are found',
+    load: async () => (await import('./dp-audit/dp-audit.ts')).verifyDpAudit,
+  },
+  'dp-cases': {
+    promise: "Google's statistical cases for private counts, sums and means accept the mechanisms",
+    load: async () => (await import('./dp-cases/dp-cases.ts')).verifyDpCases,
+  },
+  'local-privacy': {
+    promise:
+      'estimates from reports that were randomised at the edge are unbiased, and their intervals cover',
+    load: async () => (await import('./local-privacy.ts')).verifyLocalPrivacy,
+  },
+  'privacy-ledger': {
+    promise: 'no answer is ever missing from the privacy ledger, whenever the service is killed',
+    load: async () => (await import('./privacy-ledger.ts')).verifyPrivacyLedger,
+  },
 };
