@@ -19,8 +19,8 @@ import {
   type WindowBudget,
 } from '../../gen/millrace/logging/v1/logging.ts';
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
-import { addForgetCommands } from './privacy/forget.ts';
 import { orchestratorSchema } from '../orchestrator/config.ts';
+import { addForgetCommands } from './privacy/forget.ts';
 import { tableLines } from './table.ts';
 
 const TIMEOUT_MS = 120_000;

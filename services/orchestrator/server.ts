@@ -10,9 +10,9 @@ import { type FilteringConfig, filteringSchema } from '../../common/filters/conf
 import { ItemFilters } from '../../common/filters/item-filters.ts';
 import { checkId } from '../../common/ids.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
-import { rightsSchema } from '../../common/rights/config.ts';
 import { ExactNoise } from '../../common/privacy/exact-noise.ts';
 import { LocalField } from '../../common/privacy/local-field.ts';
+import { rightsSchema } from '../../common/rights/config.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
