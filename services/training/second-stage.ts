@@ -38,6 +38,12 @@ const SETTINGS = {
 const HIDDEN = [32];
 const PENALTIES = { l2: 1e-5, lookupL2: 1e-4 };
 
+/** The network of so many features, and how it is trained. */
+export function secondStageSettings(model: SecondStage, width: number) {
+  const settings = SETTINGS[model];
+  return { ...settings, ...PENALTIES, network: networkOf(model, width * (1 + settings.bins), HIDDEN) };
+}
+
 /** What came of learning a second stage. */
 export interface TrainedSecondStage {
   readonly model: SecondStage;
@@ -87,9 +93,7 @@ export async function trainSecondStage(
     ...OUTCOME_TASKS.filter((task) => isLearnable(train, best, task)).map(taskOf),
   ];
   const { onnx, report } = await fitSecondStage(asTasks(train), {
-    ...SETTINGS[model],
-    ...PENALTIES,
-    network: networkOf(model, train.width * (1 + SETTINGS[model].bins), HIDDEN),
+    ...secondStageSettings(model, train.width),
     batchSize: batchSizeFor(train.rows),
     epochs: EPOCHS,
     columns: numericColumns(schema.columns),

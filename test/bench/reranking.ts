@@ -16,6 +16,7 @@ import { SlateAssembler } from '../../services/reranking/slate/assembler.ts';
 import { CosineSimilarity, type Similarity } from '../../services/reranking/slate/similarity.ts';
 import { SlatePolicy } from '../../services/reranking/slate/slate-policy.ts';
 import { SlateStage } from '../../services/reranking/stage.ts';
+import { secondStageSettings } from '../../services/training/second-stage.ts';
 import { type Bench, parsed, wholeNumber } from './bench.ts';
 import { measured } from './report.ts';
 
@@ -132,7 +133,7 @@ async function partsOf(seed: number): Promise<Record<string, (call: number) => u
 
 const ALL_ROWS = Uint32Array.from({ length: ROWS }, (_, row) => row);
 
-/** A cross network of three tasks over the ranker's columns, as large as training makes it; what it has learnt does not matter. */
+/** The network that training makes of so many columns, with three tasks; what it has learnt does not matter. */
 async function secondStage(random: Random): Promise<Scorer> {
   const rows = 512;
   const features = Float32Array.from({ length: rows * WIDTH }, () => random.normal());
@@ -146,21 +147,16 @@ async function secondStage(random: Random): Promise<Scorer> {
       labels: { taken: labels('binary'), seconds: labels('log'), rating: labels('log') },
     },
     {
-      network: { model: 'dcn', dim: 8, crossLayers: 2, hidden: [64, 32], structure: 'parallel' },
+      ...secondStageSettings('dcn', WIDTH),
       columns: Array.from({ length: WIDTH }, (_, i) => ({ kind: 'numeric' as const, name: `f${i}` })),
       tasks: [
         { name: 'taken', kind: 'binary' },
         { name: 'seconds', kind: 'log' },
         { name: 'rating', kind: 'squared' },
       ],
-      bins: 16,
-      crosses: 0,
       seed: 1,
       epochs: 1,
       batchSize: 128,
-      learningRate: 1e-3,
-      l2: 1e-5,
-      lookupL2: 1e-4,
     },
   );
   return Scorer.open(onnx);
