@@ -120,7 +120,8 @@ export async function runService(
   });
   component.watchServing((serving) => server.setServing(serving));
   log.info({ address: addresses[name], port }, 'listening');
-  if (!access.hasTokens) log.warn(isLocalAddress(addresses[name]) ? OPEN : CLOSED);
+  if (!access.hasTokens && isLocalAddress(addresses[name])) log.info(OPEN);
+  else if (!access.hasTokens) log.warn(CLOSED);
   return {
     port,
     stop: async () => {

@@ -54,7 +54,9 @@ function userTests(target: Target<FeaturesService>): void {
   test('an unknown user has an empty state', async () => {
     const userId = freshId();
     const { state, offset } = await stateOf(userId);
-    expect(decodeUser(state)).toEqual({ ...anonymousUser, id: userId, offset });
+    const user = decodeUser(state);
+    expect(user).toEqual({ ...anonymousUser, id: userId, offset, shown: user.shown });
+    expect(user.shown?.items ?? []).toHaveLength(0);
   });
 
   test('attributes hold from the offset that their write answered', async () => {
