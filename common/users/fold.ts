@@ -139,7 +139,13 @@ export class UserFold {
 
   /** The user's state; `offset`: up to where the fold has gone. An unknown user has an empty one. */
   state(userId: string, offset: number): User {
-    return (this.#users.get(userId) ?? new UserRecord(userId)).state(offset, this.#limits);
+    const record = this.#users.get(userId);
+    return record === undefined ? this.unknown(userId, offset) : record.state(offset, this.#limits);
+  }
+
+  /** The state of somebody who has done nothing up to the offset. */
+  unknown(userId: string, offset: number): User {
+    return new UserRecord(userId).state(offset, this.#limits);
   }
 
   /** The exact record, to measure filters against. */

@@ -1,4 +1,4 @@
-import { anonymousUser, encodeUser, isPositive } from '../../../common/user-state.ts';
+import { encodeUser, isPositive } from '../../../common/user-state.ts';
 import { friendsOf } from '../../../common/users/friends.ts';
 import type { RecordedEvent } from '../../../gen/millrace/logging/v1/logging.ts';
 import type { FeatureFold } from '../stage.ts';
@@ -62,7 +62,7 @@ export class RedisUserStore implements UserStore {
 
   async state(userId: string): Promise<Buffer> {
     const { offset } = this.#redis;
-    return (await this.#redis.state(userId)) ?? encodeUser({ ...anonymousUser, id: userId, offset });
+    return (await this.#redis.state(userId)) ?? encodeUser(this.#fold.users.unknown(userId, offset));
   }
 
   close(): Promise<void> {

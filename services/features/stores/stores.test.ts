@@ -53,6 +53,8 @@ const limits = userLimits(
   filteringSchema.parse({}),
 );
 const userIds = Array.from({ length: USERS }, (_, user) => `u${user}`);
+/** The users, and one of whom nothing is known. */
+const askedIds = [...userIds, 'stranger'];
 const call = (): Call => rootCall({ timeoutMs: 20_000 });
 const log = createLogger('test');
 
@@ -133,7 +135,7 @@ function comparable({ seenFilter, offset: _, ...user }: User): unknown {
 async function served(features: FeaturesService, asOf: number): Promise<unknown[]> {
   const read = (): Promise<unknown[]> =>
     Promise.all(
-      userIds.map(async (userId) => {
+      askedIds.map(async (userId) => {
         const { state } = await features.getUserState({ userId, parts: [], asOf }, call());
         return comparable(decodeUser(state));
       }),
@@ -149,7 +151,7 @@ async function served(features: FeaturesService, asOf: number): Promise<unknown[
 async function folded(home: string): Promise<unknown[]> {
   const fold = FeatureFold.empty(limits);
   for await (const logged of readEvents(join(home, 'log'))) fold.apply([logged], logged.offset + 1);
-  return userIds.map((id) => comparable(fold.users.state(id, 0)));
+  return askedIds.map((id) => comparable(fold.users.state(id, 0)));
 }
 
 const KINDS = [
