@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pause, systemClock } from '../../../common/clock.ts';
+import { ABSENT, fileSignature } from '../../../common/file-signature.ts';
 import type { Logger } from '../../../common/telemetry/log.ts';
 import { metrics } from '../../../common/telemetry/metrics.ts';
 import type { ExplorationConfig } from './config.ts';
@@ -27,7 +28,7 @@ export class PosteriorFile {
   readonly #log: Logger;
   readonly #stopping = new AbortController();
   #posteriors: Posteriors;
-  #signature = '';
+  #signature = ABSENT;
   #fault = '';
   #following: Promise<void> | undefined;
 
@@ -69,11 +70,10 @@ export class PosteriorFile {
   }
 
   async #look(): Promise<void> {
-    const found = await stat(this.#path).catch(() => undefined);
-    const signature = found === undefined ? '' : `${found.ino} ${found.mtimeMs} ${found.size}`;
+    const signature = await fileSignature(this.#path);
     if (signature !== this.#signature) {
       this.#signature = signature;
-      if (found !== undefined) await this.#take();
+      if (signature !== ABSENT) await this.#take();
     }
     const { timeMs, version } = this.#posteriors;
     if (version !== '') metrics.posteriorAgeSeconds.set((systemClock.nowMs() - timeMs) / 1000);

@@ -1,8 +1,8 @@
-import { stat } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Catalogue } from '../../../common/catalogue/catalogue.ts';
 import { pause } from '../../../common/clock.ts';
 import { asMillraceError, MillraceError } from '../../../common/errors.ts';
+import { ABSENT, fileSignature } from '../../../common/file-signature.ts';
 import type { Logger } from '../../../common/telemetry/log.ts';
 import { metrics } from '../../../common/telemetry/metrics.ts';
 import { RuledItems } from '../ruled-items.ts';
@@ -10,7 +10,6 @@ import { noRules, type RuleFile, readRuleFile } from './rule-file.ts';
 
 const POLL_MS = 500;
 const OUTRANKINGS_LOGGED_MAX = 50;
-const ABSENT = '';
 
 export interface RuleFileOptions {
   readonly path: string;
@@ -103,7 +102,7 @@ export class RuleFileFollower {
     let last: string | undefined;
     while (!signal.aborted) {
       await pause(POLL_MS, signal);
-      const found = await this.#look();
+      const found = await fileSignature(this.#options.path);
       const hasSettled = found === last;
       last = found;
       if (!hasSettled || found === this.#signature) continue;
@@ -128,11 +127,5 @@ export class RuleFileFollower {
         'the rule file is refused; the older rules serve on',
       );
     }
-  }
-
-  /** What changes when the file does. */
-  async #look(): Promise<string> {
-    const found = await stat(this.#options.path, { bigint: true }).catch(() => undefined);
-    return found === undefined ? ABSENT : `${found.ino} ${found.size} ${found.mtimeNs}`;
   }
 }
