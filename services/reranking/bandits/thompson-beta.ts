@@ -1,6 +1,6 @@
 import type { Random } from '../../../common/random.ts';
-import type { ArmStatistic, ArmStatistics } from './arm-statistics.ts';
-import type { Arms, Bandit, Outcome, SavedBandit } from './bandit.ts';
+import { ArmBandit } from './arm-bandit.ts';
+import type { Arms } from './bandit.ts';
 import { BestArm, type ValueBelief } from './best-arm.ts';
 import { normalCumulative } from './normal.ts';
 
@@ -8,32 +8,17 @@ import { normalCumulative } from './normal.ts';
  * Thompson sampling (1933) of arms that give 0 or 1, or something between: each arm's value is Beta(1 + rewards, 1 + the rest).
  * Its probabilities are integrated, not sampled.
  */
-export class ThompsonBeta implements Bandit {
-  readonly #statistics: ArmStatistics;
+export class ThompsonBeta extends ArmBandit {
   readonly #best = new BestArm();
-  readonly #statistic: ArmStatistic = { weight: 0, sum: 0, squares: 0, at: 0 };
   readonly #beliefs: BetaBelief[] = [];
-
-  constructor(statistics: ArmStatistics) {
-    this.#statistics = statistics;
-  }
 
   policy({ count, ids, bonuses }: Arms, _random: Random, out: Float64Array): void {
     while (this.#beliefs.length < count) this.#beliefs.push(new BetaBelief());
     for (let arm = 0; arm < count; arm++) {
-      this.#statistics.read(ids[arm], this.#statistic);
-      const { weight, sum } = this.#statistic;
+      const { weight, sum } = this.statisticOf(ids[arm]);
       this.#beliefs[arm].set(1 + sum, 1 + Math.max(0, weight - sum), bonuses?.[arm] ?? 0);
     }
     this.#best.probabilities(this.#beliefs, out);
-  }
-
-  learn({ arms, chosen, reward }: Outcome): void {
-    this.#statistics.add(arms.ids[chosen], reward);
-  }
-
-  save(): SavedBandit {
-    return this.#statistics.save();
   }
 }
 
