@@ -23,7 +23,7 @@ export function intervalChart(title: string, xLabel: string, rows: readonly Inte
     MARGIN.left,
     right,
   );
-  return svgDocument(WIDTH, bottom + MARGIN.bottom, [
+  return svgDocument(title, WIDTH, bottom + MARGIN.bottom, [
     text(16, 26, title, 'start', 'font-size="15" font-weight="bold"'),
     ...ticks(x).map((value) => {
       const at = x.at(value).toFixed(1);

@@ -50,7 +50,7 @@ export function scatterChart({ title, xLabel, yLabel, series }: Chart): string {
     return `<line x1="${MARGIN.left}" y1="${at}" x2="${right}" y2="${at}" class="grid"/>${text(MARGIN.left - 8, Number(at) + 4, formatTick(value, y), 'end')}`;
   });
   const middle = (MARGIN.top + bottom) / 2;
-  return svgDocument(WIDTH, HEIGHT, [
+  return svgDocument(title, WIDTH, HEIGHT, [
     text(MARGIN.left, 26, title, 'start', 'font-size="15" font-weight="bold"'),
     ...xTicks,
     ...yTicks,

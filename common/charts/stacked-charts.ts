@@ -1,7 +1,9 @@
+import { escaped } from './svg.ts';
+
 const SIZE = /width="(\d+)" height="(\d+)"/;
 
 /** SVG documents of this folder below one another, as one. */
-export function stackedCharts(charts: readonly string[]): string {
+export function stackedCharts(title: string, charts: readonly string[]): string {
   let width = 0;
   let height = 0;
   const parts = charts.map((chart) => {
@@ -11,5 +13,5 @@ export function stackedCharts(charts: readonly string[]): string {
     height += Number(ownHeight);
     return part;
   });
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">\n${parts.join('\n')}\n</svg>\n`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}">\n<title>${escaped(title)}</title>\n${parts.join('\n')}\n</svg>\n`;
 }

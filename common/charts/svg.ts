@@ -10,10 +10,16 @@ const TICKS = 5;
 /** Blue, orange, green: apart for colour-blind eyes too (Okabe & Ito 2008). */
 export const COLOURS = ['#0072b2', '#d55e00', '#009e73'];
 
-/** An SVG document of its own on white, of elements that may use the class `grid`. */
-export function svgDocument(width: number, height: number, elements: readonly string[]): string {
+/** An SVG document of its own on white, of elements that may use the class `grid`; screen readers say `title`. */
+export function svgDocument(
+  title: string,
+  width: number,
+  height: number,
+  elements: readonly string[],
+): string {
   return [
     `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 ${width} ${height}" width="${width}" height="${height}" font-family="sans-serif" font-size="12">`,
+    `<title>${escaped(title)}</title>`,
     '<style>.grid{stroke:#ddd}text{fill:#333}</style>',
     `<rect width="${width}" height="${height}" fill="#fff"/>`,
     ...elements,
@@ -52,6 +58,10 @@ export function text(
   anchor: string,
   attributes = '',
 ): string {
-  const escaped = content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
-  return `<text x="${Number(x).toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" ${attributes}>${escaped}</text>`;
+  return `<text x="${Number(x).toFixed(1)}" y="${y.toFixed(1)}" text-anchor="${anchor}" ${attributes}>${escaped(content)}</text>`;
+}
+
+/** Text as an element's content. */
+export function escaped(content: string): string {
+  return content.replace(/&/g, '&amp;').replace(/</g, '&lt;').replace(/>/g, '&gt;');
 }

@@ -22,7 +22,7 @@ export function monthChart(pairs: readonly PairFigures[]): string {
         ),
       ],
     });
-  return stackedCharts([
+  return stackedCharts('The month: greedy and full', [
     panel('Expected clicks a slate', 'clicks', ({ days }) => days.map(({ reward }) => reward)),
     panel('Catalogue shown so far, from the day compared on', 'share', ({ coverage }) => coverage),
     panel('Slots of the long tail', 'share', ({ days }) => days.map(({ longTail }) => longTail)),

@@ -26,10 +26,12 @@ test('charts below one another are one document as high as all of them, with wha
       },
     ],
   });
-  const both = stackedCharts([chart, chart]);
+  const both = stackedCharts('b & a', [chart, chart]);
   expect(both).toContain('viewBox="0 0 720 880"');
   expect(both.match(/<svg y="440"/g)).toHaveLength(1);
-  expect(both.match(/a &lt; b/g)).toHaveLength(2);
+  expect(both.match(/<title>a &lt; b</g)).toHaveLength(2);
+  expect(both.match(/<text [^>]*>a &lt; b</g)).toHaveLength(2);
+  expect(both).toContain('<title>b &amp; a</title>');
   expect(both).not.toContain('NaN');
   expect(both.match(/stroke-opacity="0.5"/g)).toHaveLength(2);
 });
