@@ -27,10 +27,10 @@ export async function writeFully(file: FileHandle, bytes: Buffer, position: numb
   }
 }
 
-/** Writes a file whole or not at all, durably; what was there before is replaced. */
-export async function replaceFile(path: string, bytes: string | Uint8Array): Promise<void> {
+/** Writes a file whole or not at all, durably; what was there before is replaced. `mode`: who may read it. */
+export async function replaceFile(path: string, bytes: string | Uint8Array, mode = 0o666): Promise<void> {
   const draft = `${path}.tmp`;
-  const file = await open(draft, 'w');
+  const file = await open(draft, 'w', mode);
   try {
     await file.writeFile(bytes);
     await file.sync();

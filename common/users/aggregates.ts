@@ -15,6 +15,15 @@ interface AggregateEvent {
   readonly sessionGapMs: number;
 }
 
+/** Where earlier events of a person end and later ones begin, milliseconds; NaN: one of them has no events. */
+interface Seam {
+  /** From the latest of the earlier to the first of the later. */
+  readonly pauseMs: number;
+  /** From the latest of the earlier to the latest of the later. */
+  readonly sinceMs: number;
+  readonly sessionGapMs: number;
+}
+
 /**
  * One number a user, folded from feedback **in log order, whatever the events' times**. Times are compared with the greatest one so
  * far: an event that comes late counts, yet it begins no session and no day and takes no user back. A duplicate never gets here:
@@ -26,6 +35,8 @@ interface UserAggregate {
   /** The actions that change it. */
   readonly actions: readonly Action[];
   readonly fold: (before: number, event: AggregateEvent) => number;
+  /** Of earlier and later events together. Absent: the sum. */
+  readonly join?: (earlier: number, later: number, seam: Seam) => number;
   readonly description: string;
 }
 
@@ -74,6 +85,7 @@ export const USER_AGGREGATES = {
     actions,
     fold: (before, { timeMs, latestMs, sessionGapMs }) =>
       timeMs - latestMs <= sessionGapMs ? before : before + 1,
+    join: (earlier, later, { pauseMs, sessionGapMs }) => earlier + later - (pauseMs <= sessionGapMs ? 1 : 0),
     description: 'sessions: events without a pause longer than `features.sessionGapMs`',
   },
   session_seconds: {
@@ -83,6 +95,8 @@ export const USER_AGGREGATES = {
       const sinceMs = timeMs - latestMs;
       return sinceMs > 0 && sinceMs <= sessionGapMs ? before + sinceMs / 1_000 : before;
     },
+    join: (earlier, later, { pauseMs, sessionGapMs }) =>
+      earlier + later + (pauseMs > 0 && pauseMs <= sessionGapMs ? pauseMs / 1_000 : 0),
     description: 'length of all sessions, seconds',
   },
   activity: {
@@ -93,18 +107,25 @@ export const USER_AGGREGATES = {
       const halvings = (timeMs - latestMs) / ACTIVITY_HALF_LIFE_MS;
       return halvings >= 0 ? before * 2 ** -halvings + 1 : before + 2 ** halvings;
     },
+    join: (earlier, later, { sinceMs }) => {
+      if (Number.isNaN(sinceMs)) return earlier + later;
+      const halvings = sinceMs / ACTIVITY_HALF_LIFE_MS;
+      return halvings >= 0 ? earlier * 2 ** -halvings + later : earlier + later * 2 ** halvings;
+    },
     description: 'events, each halved every seven days, as of the latest event',
   },
   first_ms: {
     initial: Number.NaN,
     actions,
     fold: (before, { timeMs }) => (before <= timeMs ? before : timeMs),
+    join: (earlier, later) => (later >= earlier || Number.isNaN(later) ? earlier : later),
     description: 'least time of an event, milliseconds since the Unix epoch',
   },
   latest_ms: {
     initial: Number.NaN,
     actions,
     fold: (before, { timeMs }) => (before >= timeMs ? before : timeMs),
+    join: (earlier, later) => (later <= earlier || Number.isNaN(later) ? earlier : later),
     description: 'greatest time of an event, milliseconds since the Unix epoch',
   },
 } as const satisfies Readonly<Record<string, UserAggregate>>;
@@ -144,4 +165,22 @@ export function foldAggregates(
   const latestMs = aggregates[AGGREGATE_INDEX.latest_ms];
   const event: AggregateEvent = { value, timeMs, latestMs, sessionGapMs };
   for (const { index, fold } of STEPS[action] ?? []) aggregates[index] = fold(aggregates[index], event);
+}
+
+/** The aggregates of earlier and later events of one person together: those of all events, if all of the later ones are of later days. */
+export function joinAggregates(
+  earlier: Float64Array,
+  later: Float64Array,
+  sessionGapMs: number,
+): Float64Array {
+  const [latestMs, nextMs] = [earlier[AGGREGATE_INDEX.latest_ms], later[AGGREGATE_INDEX.first_ms]];
+  const seam = {
+    pauseMs: nextMs - latestMs,
+    sinceMs: later[AGGREGATE_INDEX.latest_ms] - latestMs,
+    sessionGapMs,
+  };
+  return Float64Array.from(userAggregates, (name, index) => {
+    const { join }: UserAggregate = USER_AGGREGATES[name];
+    return join === undefined ? earlier[index] + later[index] : join(earlier[index], later[index], seam);
+  });
 }

@@ -9,6 +9,7 @@ import type { Catalogue } from '../catalogue/catalogue.ts';
 import { isPositive, type User } from '../user-state.ts';
 import { userAggregates } from './aggregates.ts';
 import { friendsOf } from './friends.ts';
+import { joinedRecord } from './joining.ts';
 import { decodeHead, decodeRecord, encodeHead, encodeRecord } from './stored-user.ts';
 import { type UserColumns, type UserLimits, UserRecord } from './user-record.ts';
 
@@ -31,7 +32,7 @@ const COLUMNS = [
 type ColumnArray = Uint32Array | Uint8Array | Float32Array | Float64Array;
 
 /** Raised whenever the fold makes something else of the same events. */
-const FOLD_VERSION = 2;
+const FOLD_VERSION = 3;
 
 /** Identifies what the fold makes of events: what another one folded must be folded anew. */
 export function foldIdentity({ historyMax, sessionGapMs, seenSeconds, impressionsMax }: UserLimits): string {
@@ -141,6 +142,11 @@ export class UserFold {
   state(userId: string, offset: number): User {
     const record = this.#users.get(userId);
     return record === undefined ? this.unknown(userId, offset) : record.state(offset, this.#limits);
+  }
+
+  /** The state of a person with several names; see `joinedRecord`. */
+  joined(userId: string, records: readonly UserRecord[], offset: number): User {
+    return joinedRecord(userId, records, this.#limits).state(offset, this.#limits);
   }
 
   /** The state of somebody who has done nothing up to the offset. */

@@ -1,3 +1,4 @@
+import type { User } from '../../gen/millrace/features/v1/features.ts';
 import type { AttributeValue } from '../../gen/millrace/type/v1/type.ts';
 
 /** The attribute of users that names their friends: a set of user ids. */
@@ -18,6 +19,14 @@ export function friendsOf(userId: string, profile: Readonly<Record<string, Attri
 /** Whether the attributes of a user name another one as a friend. */
 export function namesFriend(attributes: Readonly<Record<string, AttributeValue>>, userId: string): boolean {
   return attributes[FRIENDS_ATTRIBUTE]?.texts?.values.includes(userId) ?? false;
+}
+
+/** The user, and those whom they name as friends, under other names. */
+export function namedUser({ id, attributes }: User, nameOf: (userId: string) => string): User {
+  const friends = attributes[FRIENDS_ATTRIBUTE];
+  if (friends?.texts === undefined) return { id: nameOf(id), attributes };
+  const named = { ...friends, texts: { values: friends.texts.values.map(nameOf) } };
+  return { id: nameOf(id), attributes: { ...attributes, [FRIENDS_ATTRIBUTE]: named } };
 }
 
 /** The attributes without a friend. */

@@ -58,7 +58,7 @@ export interface UserHead {
 
 /** Categories with a stated preference; the one stated longest ago gives way. */
 const PREFERENCES_MAX = 200;
-const FRIEND_ITEMS_MAX = 100;
+export const FRIEND_ITEMS_MAX = 100;
 /** Who has more followers than this is heard by the first of them only. */
 const FOLLOWERS_MAX = 1_000;
 const CAPACITY_MIN = 8;
@@ -124,7 +124,7 @@ export class UserRecord {
     foldAggregates(this.#aggregates, Action.ACTION_PREFER, strength, timeMs, limits.sessionGapMs);
     for (const category of categories) {
       this.#preferences.delete(category);
-      if (strength !== 0) this.#preferences.set(category, Math.fround(strength));
+      this.#preferences.set(category, Math.fround(strength));
     }
     for (const oldest of this.#preferences.keys()) {
       if (this.#preferences.size <= PREFERENCES_MAX) break;
@@ -132,6 +132,7 @@ export class UserRecord {
     }
   }
 
+  /** Strengths by category, the latest statement last; 0: taken back. */
   get preferences(): ReadonlyMap<string, number> {
     return this.#preferences;
   }
@@ -193,7 +194,7 @@ export class UserRecord {
       seenFilterUntil: older?.untilSeconds ?? FOR_EVER,
       hidden: hidden.slice().sort(),
       aggregates: aggregates.slice(),
-      preferences: new Map(this.#preferences),
+      preferences: new Map([...this.#preferences].filter(([, strength]) => strength !== 0)),
       friendItems: friendItems.slice(),
       shown:
         limits.impressionsMax === 0

@@ -38,10 +38,10 @@ export class FrontDoor implements Disposable {
     );
   }
 
-  /** What is known of a user, and the log offset up to which. */
-  async user(userId: string): Promise<{ user: User; offset: number }> {
+  /** What is known of a user by their names, latest first, and the log offset up to which. */
+  async user([userId, ...earlierIds]: readonly string[]): Promise<{ user: User; offset: number }> {
     const { state, offset } = await this.#ask((features, call) =>
-      features.getUserState({ userId, parts: [], asOf: 0 }, call),
+      features.getUserState({ userId, earlierIds, parts: [], asOf: 0 }, call),
     );
     return { user: decodeUser(state), offset };
   }

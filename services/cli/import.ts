@@ -4,8 +4,10 @@ import { systemClock } from '../../common/clock.ts';
 import { ConfigSource } from '../../common/config.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { openLog } from '../../common/log/open-log.ts';
+import { Pseudonyms } from '../../common/rights/pseudonyms.ts';
 import { parseColumnMap } from '../training/import/columns.ts';
 import { readDataset } from '../training/import/dataset.ts';
+import { pseudonymised } from '../training/import/pseudonymised.ts';
 import { ImportError, type ImportReport } from '../training/import/report.ts';
 import { checkItemRow, importIntoLog, type LogImport } from '../training/import/to-log.ts';
 import type { Progress } from '../training/progress.ts';
@@ -55,6 +57,7 @@ export async function importFiles(
   progress: Progress = () => {},
 ): Promise<{ done: LogImport; report: ImportReport }> {
   const config = new ConfigSource().at(home);
+  const pseudonyms = Pseudonyms.open(config);
   const { futureHoursMax } = config.section('events', eventsSchema);
   const dataset = await readDataset(path, {
     items: flags.items,
@@ -75,7 +78,7 @@ export async function importFiles(
   }
   const writing = (events: number, total: number): void => progress('writing', events, total);
   await using log = await openLog(config);
-  return { done: await importIntoLog(log, dataset, writing), report };
+  return { done: await importIntoLog(log, pseudonymised(dataset, pseudonyms), writing), report };
 }
 
 /** Names of actions in the file to Millrace's; undefined for what is neither. */

@@ -21,6 +21,7 @@ import {
 import type { Action } from '../../gen/millrace/type/v1/type.ts';
 import { orchestratorSchema } from '../orchestrator/config.ts';
 import { addForgetCommands } from './privacy/forget.ts';
+import { addRotateKeyCommand } from './privacy/rotate-key.ts';
 import { tableLines } from './table.ts';
 
 const TIMEOUT_MS = 120_000;
@@ -43,7 +44,7 @@ const NOISES: Readonly<Record<string, Noise>> = {
   gaussian: Noise.NOISE_GAUSSIAN,
 };
 
-/** `millrace privacy query|budget|forget|forget-status`. */
+/** `millrace privacy query|local|budget|forget|forget-status|rotate-key`. */
 export function privacyCommand(): Command {
   const command = new Command('privacy').description(
     'private statistics, what is left to ask, and people to forget (a running Millrace; MILLRACE_TOKEN says who asks)',
@@ -81,6 +82,7 @@ export function privacyCommand(): Command {
     .option('--json', 'one JSON object')
     .action(budget);
   addForgetCommands(command);
+  addRotateKeyCommand(command);
   return command;
 }
 

@@ -219,7 +219,8 @@ test('a user state is refused until the log is folded', async () => {
     { config, log },
     { logging: inMemory(contracts.logging, logging.implementation) },
   );
-  const ask = () => features.implementation.getUserState({ userId: 'u', parts: [], asOf: 0 }, call());
+  const ask = () =>
+    features.implementation.getUserState({ userId: 'u', earlierIds: [], parts: [], asOf: 0 }, call());
   await expect(ask()).rejects.toMatchObject({ reason: 'STAGE_UNAVAILABLE' });
   await new Promise<void>((resolve) => features.watchServing((serving) => serving && resolve()));
   expect((await ask()).offset).toBe(0);
@@ -259,13 +260,13 @@ test('a user state reflects the log up to as_of, and a snapshot with the tail af
       call(),
     );
     const { state, offset } = await world.features.getUserState(
-      { userId: 'u', parts: [], asOf: endOffset },
+      { userId: 'u', earlierIds: [], parts: [], asOf: endOffset },
       call(),
     );
     expect([[...decodeUser(state).items], offset]).toEqual([[3], endOffset]);
     await expect(
       world.features.getUserState(
-        { userId: 'u', parts: [], asOf: endOffset + 1 },
+        { userId: 'u', earlierIds: [], parts: [], asOf: endOffset + 1 },
         rootCall({ timeoutMs: 100 }),
       ),
     ).rejects.toMatchObject({
@@ -277,15 +278,20 @@ test('a user state reflects the log up to as_of, and a snapshot with the tail af
     await world.logging.append({ events: [feedback('b', 'u', 'i4', Action.ACTION_HIDE)] }, call());
     await expect
       .poll(async () => [
-        ...decodeUser((await world.features.getUserState({ userId: 'u', parts: [], asOf: 0 }, call())).state)
-          .items,
+        ...decodeUser(
+          (await world.features.getUserState({ userId: 'u', earlierIds: [], parts: [], asOf: 0 }, call()))
+            .state,
+        ).items,
       ])
       .toEqual([3, 4]);
   }
   const snapshots = join(folder.home, 'features');
   for (const name of await readdir(snapshots)) await truncate(join(snapshots, name), 100);
   await using world = await open(folder.home);
-  const { state } = await world.features.getUserState({ userId: 'u', parts: [], asOf: 7 }, call());
+  const { state } = await world.features.getUserState(
+    { userId: 'u', earlierIds: [], parts: [], asOf: 7 },
+    call(),
+  );
   expect([[...decodeUser(state).items], [...decodeUser(state).hidden]]).toEqual([[3, 4], [4]]);
 });
 
@@ -325,7 +331,8 @@ test('the false-positive rate of the seen filters is measured', async () => {
   for (let round = 0; round < 64; round++) {
     const events = users.map((user) => feedback(`${user}-${round}`, user, `i${round}`, Action.ACTION_VIEW));
     const { endOffset: asOf } = await world.logging.append({ events }, call());
-    for (const userId of users) await world.features.getUserState({ userId, parts: [], asOf }, call());
+    for (const userId of users)
+      await world.features.getUserState({ userId, earlierIds: [], parts: [], asOf }, call());
   }
   const [{ value }] = (await metrics.bloomFalsePositiveRatio.get()).values;
   expect(value).toBeGreaterThan(0.01);
@@ -345,7 +352,7 @@ test('item counters come whole first, then what changed', async () => {
     },
     call(),
   );
-  await world.features.getUserState({ userId: 'u', parts: [], asOf: 7 }, call());
+  await world.features.getUserState({ userId: 'u', earlierIds: [], parts: [], asOf: 7 }, call());
   const seen: unknown[] = [];
   for await (const { complete, version, counters } of world.features.watchItemCounters(
     { version: 0 },

@@ -1,10 +1,13 @@
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { checkAttributes, itemChanges, upsertChanges } from '../../common/catalogue/writer.ts';
+import { systemClock } from '../../common/clock.ts';
 import { fieldError } from '../../common/errors.ts';
 import { filteringSchema } from '../../common/filters/config.ts';
 import { checkId } from '../../common/ids.ts';
+import { Pseudonyms } from '../../common/rights/pseudonyms.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
+import { namedUser } from '../../common/users/friends.ts';
 import { ResolvedItem, type User } from '../../gen/millrace/features/v1/features.ts';
 import { featuresSchema, LIST_MAX, userLimits } from './config.ts';
 import { counterVersions } from './counter-stream.ts';
@@ -27,11 +30,16 @@ export async function createFeatures(
   const followed = new FollowedFold({ ...opened, logging, config, log });
   const { catalogue } = followed.fold;
   const writer = new Writer(followed, logging);
+  const pseudonyms = Pseudonyms.open(source);
+  const stopping = new AbortController();
+  const following = pseudonyms.follow(log, stopping.signal);
   const implementation: FeaturesService = {
     getUserState: (request, call) => getUserState({ followed, store: opened.store }, request, call),
     upsertUsers: async ({ users }, call) => {
       checkUsers(users);
-      return { offset: await writer.writeUsers(users, call) };
+      const nowMs = systemClock.nowMs();
+      const named = users.map((user) => namedUser(user, (id) => pseudonyms.at(id, nowMs)));
+      return { offset: await writer.writeUsers(named, call) };
     },
     upsertItems: async ({ items, expectedEpoch }, call) => {
       const { epoch, changes } = await writer.write(
@@ -78,7 +86,10 @@ export async function createFeatures(
     implementation,
     services: [served(contracts.features, implementation)],
     watchServing: (changed) => followed.start(changed),
-    close: () => followed.close(),
+    close: async () => {
+      stopping.abort();
+      await Promise.all([following, followed.close()]);
+    },
   };
 }
 

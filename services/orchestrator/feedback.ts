@@ -4,6 +4,7 @@ import { checkEventId } from '../../common/ids.ts';
 import { checkFeedback, checkTime } from '../../common/log/check-feedback.ts';
 import type { ExactNoise } from '../../common/privacy/exact-noise.ts';
 import type { LocalField } from '../../common/privacy/local-field.ts';
+import type { Pseudonyms } from '../../common/rights/pseudonyms.ts';
 import { type Call, remainingMs, within } from '../../common/rpc/call.ts';
 import type { FeaturesService, LoggingService } from '../../common/rpc/services.ts';
 import { Event } from '../../gen/millrace/logging/v1/logging.ts';
@@ -27,6 +28,7 @@ const HIDE_WAIT_MS = 1_000;
 export interface FeedbackWorld {
   readonly catalogue: Catalogue;
   readonly tokens: Tokens;
+  readonly pseudonyms: Pseudonyms;
   readonly recentUsers: RecentUsers;
   readonly recorder: Recorder;
   readonly logging: LoggingService;
@@ -73,10 +75,14 @@ export async function recordFeedback(
   for (const [i, { userId, itemId, action }] of events.entries()) {
     if (action === Action.ACTION_IMPRESSION || action === Action.ACTION_PREFER) continue;
     if (world.seenSeconds[action] === 0 && action !== Action.ACTION_HIDE) continue;
-    world.recentUsers.acted(userId, world.catalogue.ordinalEver(itemId) as number, appended.offsets[i]);
+    world.recentUsers.acted(
+      world.pseudonyms.at(userId, world.nowMs),
+      world.catalogue.ordinalEver(itemId) as number,
+      appended.offsets[i],
+    );
     if (action === Action.ACTION_HIDE) hiddenBefore = Math.max(hiddenBefore, appended.offsets[i] + 1);
   }
-  if (hiddenBefore > 0) await untilKnown(events[0].userId, hiddenBefore, world, call);
+  if (hiddenBefore > 0) await untilKnown(records[0].feedback?.userId ?? '', hiddenBefore, world, call);
   return { duplicates: appended.duplicates };
 }
 
@@ -96,7 +102,8 @@ async function untilKnown(
   { features }: FeedbackWorld,
   call: Call,
 ): Promise<void> {
-  await features.getUserState({ userId, parts: [], asOf }, waitingCall(call, HIDE_WAIT_MS)).catch(() => {});
+  const request = { userId, earlierIds: [], parts: [], asOf };
+  await features.getUserState(request, waitingCall(call, HIDE_WAIT_MS)).catch(() => {});
 }
 
 function toRecord(given: FeedbackEvent, at: string, world: FeedbackWorld): Event {
@@ -115,7 +122,7 @@ function toRecord(given: FeedbackEvent, at: string, world: FeedbackWorld): Event
     eventId,
     timeMs,
     feedback: {
-      userId,
+      userId: world.pseudonyms.at(userId, timeMs),
       itemId,
       action,
       categories,

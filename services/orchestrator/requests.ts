@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Catalogue } from '../../common/catalogue/catalogue.ts';
 import { fieldError } from '../../common/errors.ts';
 import { checkId } from '../../common/ids.ts';
+import type { Pseudonyms } from '../../common/rights/pseudonyms.ts';
 import type { ClientContext, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { RequestContext } from '../../gen/millrace/type/v1/type.ts';
 import type { OrchestratorConfig } from './config.ts';
@@ -17,7 +18,13 @@ const CONTEXT_CHARS_MAX = 64;
 export function recommendQuery(
   request: RecommendRequest,
   route: { bundle: string; variant: string },
-  world: { config: OrchestratorConfig; catalogue: Catalogue; tokens: Tokens; nowMs: number },
+  world: {
+    config: OrchestratorConfig;
+    catalogue: Catalogue;
+    tokens: Tokens;
+    pseudonyms: Pseudonyms;
+    nowMs: number;
+  },
   logged: boolean,
 ): Query {
   const { catalogue, config } = world;
@@ -31,13 +38,23 @@ export function recommendQuery(
   }
   const context = contextOf(request.context, route, world.nowMs);
   return {
-    userId,
+    ...namesOf(userId, world),
     context,
     recordsFeatures: logged && recordsFeatures(context.requestId, config.recordFeatures),
     limit,
     seeds: resolved(request.seedItems, 'seed_items', catalogue),
     excluded: new Uint32Array(new Set(excluded)),
   };
+}
+
+/** What a user of a query is called. */
+export function namesOf(
+  userId: string,
+  { pseudonyms, nowMs }: { pseudonyms: Pseudonyms; nowMs: number },
+): Pick<Query, 'userId' | 'earlierIds'> {
+  if (userId === '') return { userId, earlierIds: [] };
+  const [name, ...earlierIds] = pseudonyms.upTo(userId, nowMs);
+  return { userId: name, earlierIds };
 }
 
 export function checkedLimit(

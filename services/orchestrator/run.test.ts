@@ -16,6 +16,7 @@ it('what the user did stays excluded though another request gets a state that kn
     seeds: new Uint32Array(0),
     excluded: Uint32Array.of(3),
     recordsFeatures: false,
+    earlierIds: [],
   };
   const world = { config, recentUsers } as World;
   const before = { ...anonymousUser, id: 'ada', offset: 90 };

@@ -36,8 +36,10 @@ export interface Peers {
 
 /** A checked request, ids resolved to ordinals. */
 export interface Query {
-  /** Empty: nobody, which only SimilarItems allows. */
+  /** What the user's events are stored under. Empty: nobody, which only SimilarItems allows. */
   readonly userId: string;
+  /** The same for earlier months, latest first. */
+  readonly earlierIds: readonly string[];
   /** Without the user state. Names the bundle. */
   readonly context: RequestContext;
   readonly limit: number;

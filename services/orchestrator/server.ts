@@ -13,10 +13,12 @@ import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { ExactNoise } from '../../common/privacy/exact-noise.ts';
 import { LocalField } from '../../common/privacy/local-field.ts';
 import { rightsSchema } from '../../common/rights/config.ts';
+import { Pseudonyms } from '../../common/rights/pseudonyms.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { contracts, type OrchestratorService, type StageService } from '../../common/rpc/services.ts';
 import { type Component, type Environment, served } from '../../common/service.ts';
 import { RemovalReason } from '../../gen/millrace/filtering/v1/filtering.ts';
+import type { ForgetStatus } from '../../gen/millrace/logging/v1/logging.ts';
 import type {
   ExplainedCandidate,
   RecommendRequest,
@@ -29,9 +31,10 @@ import { cascade } from './cascade.ts';
 import { type OrchestratorConfig, orchestratorSchema, STAGES, type StageName } from './config.ts';
 import { decisionEvent, firingTexts, recordsFeatures, scoreReader, unmetTexts } from './decision.ts';
 import { recordFeedback } from './feedback.ts';
+import { togetherOf } from './forget-status.ts';
 import { RecentUsers } from './recent-users.ts';
 import { Recorder } from './recorder.ts';
-import { checkedLimit, contextOf, recommendQuery, resolved } from './requests.ts';
+import { checkedLimit, contextOf, namesOf, recommendQuery, resolved } from './requests.ts';
 import { Routes } from './routes.ts';
 import type { Peers, Query, Slate, World } from './run.ts';
 import { Tokens } from './tokens.ts';
@@ -57,6 +60,9 @@ export async function createOrchestrator(
     queueMax: config.recordQueueMax,
   });
   const tokens = new Tokens(await tokenKey(config.tokenKey, folder));
+  const pseudonyms = Pseudonyms.open(source);
+  const stopping = new AbortController();
+  const following = pseudonyms.follow(log, stopping.signal);
   const { futureHoursMax } = source.section('events', eventsSchema);
   const implementation = new FrontDoor({
     config,
@@ -66,6 +72,7 @@ export async function createOrchestrator(
     routes,
     recorder,
     tokens,
+    pseudonyms,
     futureHoursMax,
     rememberMsMax: source.section('rights', rightsSchema).forgetDeadlineHours * HOUR_MS,
   });
@@ -75,6 +82,8 @@ export async function createOrchestrator(
     watchServing: (changed) =>
       routes.start(config.bundlePollMs, (version) => implementation.warmUp(version), changed),
     close: async () => {
+      stopping.abort();
+      await following;
       await routes.stop();
       await recorder.close();
       if (replica === undefined) await catalogue.stop();
@@ -100,6 +109,7 @@ interface Parts {
   readonly routes: Routes;
   readonly recorder: Recorder;
   readonly tokens: Tokens;
+  readonly pseudonyms: Pseudonyms;
   readonly futureHoursMax: number;
   /** How long a user's state may be remembered here. */
   readonly rememberMsMax: number;
@@ -110,6 +120,13 @@ function newQuality({ qualityMin }: OrchestratorConfig): World['quality'] {
     StageName,
     Quality
   >;
+}
+
+/** Of a request what its answer must know. */
+interface Asked {
+  /** As the caller says it. */
+  readonly userId: string;
+  readonly substituted: boolean;
 }
 
 const HOUR_MS = 3_600_000;
@@ -141,15 +158,16 @@ class FrontDoor implements OrchestratorService {
     request: SimilarItemsRequest,
     call: Call,
   ): ReturnType<OrchestratorService['similarItems']> {
-    const { config, catalogue: replica, routes } = this.#parts;
+    const { config, catalogue: replica, routes, pseudonyms } = this.#parts;
     const { catalogue } = replica;
     const seed = catalogue.ordinalOf(checkId(request.itemId, 'item_id'));
     if (seed === undefined) throw fieldError('item_id', 'is not in the catalogue', 'ITEM_UNKNOWN');
     const userId = request.userId === '' ? '' : checkId(request.userId, 'user_id');
     const route = routes.route(userId);
-    const context = contextOf(request.context, route, systemClock.nowMs());
+    const nowMs = systemClock.nowMs();
+    const context = contextOf(request.context, route, nowMs);
     const query: Query = {
-      userId,
+      ...namesOf(userId, { pseudonyms, nowMs }),
       context,
       recordsFeatures: recordsFeatures(context.requestId, config.recordFeatures),
       limit: checkedLimit(request.limit, config),
@@ -158,7 +176,7 @@ class FrontDoor implements OrchestratorService {
         new Set([seed, ...resolved(request.excludeItems, 'exclude_items', catalogue)]),
       ),
     };
-    const { response } = await this.#run(query, route.substituted, call, true);
+    const { response } = await this.#run(query, { userId, ...route }, call, true);
     return { response: { ...response, nextPageToken: '' } };
   }
 
@@ -196,11 +214,12 @@ class FrontDoor implements OrchestratorService {
     { events }: Parameters<OrchestratorService['recordFeedback']>[0],
     call: Call,
   ): ReturnType<OrchestratorService['recordFeedback']> {
-    const { peers, catalogue, tokens, recorder } = this.#parts;
+    const { peers, catalogue, tokens, recorder, pseudonyms } = this.#parts;
     const world = {
       ...peers,
       catalogue: catalogue.catalogue,
       tokens,
+      pseudonyms,
       recorder,
       recentUsers: this.#recentUsers,
       nowMs: systemClock.nowMs(),
@@ -217,16 +236,29 @@ class FrontDoor implements OrchestratorService {
     { userId }: { userId: string },
     call: Call,
   ): ReturnType<OrchestratorService['forgetUser']> {
-    const answer = await this.#parts.peers.logging.forgetUser({ userId: checkId(userId, 'user_id') }, call);
-    this.#recentUsers.forget(userId);
-    return answer;
+    const { peers, pseudonyms } = this.#parts;
+    const names = pseudonyms.upTo(checkId(userId, 'user_id'), systemClock.nowMs());
+    const statuses: ForgetStatus[] = [];
+    for (const name of names) {
+      const { status } = await peers.logging.forgetUser({ userId: name }, call);
+      if (status !== undefined) statuses.push(status);
+      this.#recentUsers.forget(name);
+    }
+    return { status: togetherOf(statuses) };
   }
 
-  getForgetStatus(
-    request: { userId: string },
+  async getForgetStatus(
+    { userId }: { userId: string },
     call: Call,
   ): ReturnType<OrchestratorService['getForgetStatus']> {
-    return this.#parts.peers.logging.getForgetStatus(request, call);
+    const { peers, pseudonyms } = this.#parts;
+    if (userId === '') return peers.logging.getForgetStatus({ userId }, call);
+    const names = pseudonyms.upTo(userId, systemClock.nowMs());
+    const found = await Promise.all(
+      names.map((name) => peers.logging.getForgetStatus({ userId: name }, call)),
+    );
+    const together = togetherOf(found.flatMap(({ statuses }) => statuses));
+    return { statuses: together === undefined ? [] : [together] };
   }
 
   /** Runs requests that nobody sees, so that the first real one does not pay for compilation and cold caches. */
@@ -239,6 +271,7 @@ class FrontDoor implements OrchestratorService {
         const seeds = fallback.slice(i, i + 1 + (i % 5));
         const query: Query = {
           userId: '',
+          earlierIds: [],
           context,
           limit: config.limitDefault,
           seeds,
@@ -270,16 +303,16 @@ class FrontDoor implements OrchestratorService {
     call: Call,
     logged: boolean,
   ): Promise<{ response: RecommendResponse; slate: Slate }> {
-    const { config, catalogue, routes, tokens } = this.#parts;
+    const { config, catalogue, routes, tokens, pseudonyms } = this.#parts;
     const route = routes.route(request.userId);
-    const world = { config, catalogue: catalogue.catalogue, tokens, nowMs: systemClock.nowMs() };
+    const world = { config, catalogue: catalogue.catalogue, tokens, pseudonyms, nowMs: systemClock.nowMs() };
     const query = recommendQuery(request, route, world, logged);
-    return this.#run(query, route.substituted, call, logged);
+    return this.#run(query, { userId: request.userId, ...route }, call, logged);
   }
 
   #run(
     query: Query,
-    substituted: boolean,
+    asked: Asked,
     call: Call,
     logged: boolean,
   ): Promise<{ response: RecommendResponse; slate: Slate }> {
@@ -288,11 +321,11 @@ class FrontDoor implements OrchestratorService {
     return routes.host.use(query.context.bundle, async ({ items: fallback }) => {
       const slate = await cascade(query, this.#world(this.#quality, fallback), peers, call);
       if (logged) recorder.record(decisionEvent(query, slate, catalogue, config.recordSample));
-      return { slate, response: this.#respond(query, slate, substituted) };
+      return { slate, response: this.#respond(query, slate, asked) };
     });
   }
 
-  #respond(query: Query, slate: Slate, substituted: boolean): RecommendResponse {
+  #respond(query: Query, slate: Slate, { userId, substituted }: Asked): RecommendResponse {
     const { catalogue: replica, recorder, tokens } = this.#parts;
     const { catalogue } = replica;
     const { requestId, bundle, variant } = query.context;
@@ -315,7 +348,7 @@ class FrontDoor implements OrchestratorService {
           score: scores?.[position] ?? 0,
           sources: sources.filter(({ ranks }) => ranks[position] > 0).map(({ name }) => name),
           propensity,
-          attributionToken: tokens.attribution(query.userId, itemId, { requestId, position, propensity }),
+          attributionToken: tokens.attribution(userId, itemId, { requestId, position, propensity }),
         };
       }),
       bundle,
@@ -325,7 +358,7 @@ class FrontDoor implements OrchestratorService {
       nextPageToken:
         items.length < query.limit
           ? ''
-          : tokens.page(query.userId, catalogue.lineage, Uint32Array.of(...query.excluded, ...items)),
+          : tokens.page(userId, catalogue.lineage, Uint32Array.of(...query.excluded, ...items)),
     };
   }
 }

@@ -117,7 +117,7 @@ async function measureSocket(store: string, settings: Record<string, string>, ca
 
 async function measure(features: FeaturesService, calls: number, processes: Record<string, number>) {
   const call = async (number: number): Promise<void> => {
-    const request = { userId: `u${number % USERS}`, parts: [], asOf: 0 };
+    const request = { userId: `u${number % USERS}`, earlierIds: [], parts: [], asOf: 0 };
     await features.getUserState(request, rootCall({ timeoutMs: 10_000 }));
   };
   await load({ calls: Math.min(calls, WARM_UP_CALLS_MAX), concurrency: CONCURRENCY, processes, call });
@@ -145,5 +145,5 @@ async function fill(features: FeaturesService, logging: LoggingService): Promise
     );
     end = (await logging.append({ events }, slow())).endOffset;
   }
-  await features.getUserState({ userId: 'u0', parts: [], asOf: end }, slow());
+  await features.getUserState({ userId: 'u0', earlierIds: [], parts: [], asOf: end }, slow());
 }

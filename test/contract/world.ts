@@ -82,7 +82,7 @@ export class World implements AsyncDisposable {
     const closed = await closeSome(catalogue, nowMs);
     const states: Buffer[] = [];
     for (let row = 0; row < USERS; row++) {
-      const request = { userId: `user-${row}`, parts: [], asOf: 0 };
+      const request = { userId: `user-${row}`, earlierIds: [], parts: [], asOf: 0 };
       states.push((await catalogue.getUserState(request, call())).state);
     }
     return new World({ nowMs, closed, environment, logging, features, catalogue }, states, home);

@@ -6,6 +6,7 @@ import { ConfigSource } from '../../common/config.ts';
 import { lakeConfig } from '../../common/lake/config.ts';
 import { ExactNoise } from '../../common/privacy/exact-noise.ts';
 import { LocalField, type LocalPrivacyConfig, localPrivacySchema } from '../../common/privacy/local-field.ts';
+import { Pseudonyms } from '../../common/rights/pseudonyms.ts';
 import { rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
@@ -62,6 +63,7 @@ async function recorded(
     const world = {
       catalogue,
       tokens: new Tokens(Buffer.alloc(32)),
+      pseudonyms: Pseudonyms.open(new ConfigSource({ MILLRACE_HOME: home })),
       recentUsers: new RecentUsers(config),
       recorder,
       logging: opened.logging,

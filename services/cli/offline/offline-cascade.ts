@@ -77,7 +77,15 @@ export async function openCascade(
     (through: Peers): Recommender =>
     async ({ userId, timeMs }, limit) => {
       const context = RequestContext.fromPartial({ requestId: userId, bundle: version, timeMs });
-      const query = { userId, context, limit, seeds: NO_ITEMS, excluded: NO_ITEMS, recordsFeatures: false };
+      const query = {
+        userId,
+        earlierIds: [],
+        context,
+        limit,
+        seeds: NO_ITEMS,
+        excluded: NO_ITEMS,
+        recordsFeatures: false,
+      };
       const { items, stages } = await cascade(query, world, through, rootCall());
       for (const { stage, degraded } of stages)
         for (const reason of degraded)

@@ -26,10 +26,14 @@ export class ProcessUserStore implements UserStore {
     for (const userId of changed) this.#encoded.delete(userId);
   }
 
-  async state(userId: string): Promise<Buffer> {
+  async state(userId: string, earlierIds: readonly string[] = []): Promise<Buffer> {
+    const { users, catalogue, usersOffset } = this.#fold;
+    if (earlierIds.some((id) => users.has(id))) {
+      const records = [userId, ...earlierIds].toReversed().flatMap((id) => users.record(id) ?? []);
+      return encodeUser(users.joined(userId, records, usersOffset));
+    }
     const known = this.#encoded.get(userId);
     if (known !== undefined) return known;
-    const { users, catalogue, usersOffset } = this.#fold;
     const user = users.state(userId, usersOffset);
     const bytes = encodeUser(user);
     this.#encoded.set(userId, bytes);

@@ -71,28 +71,18 @@ export class RedisUsers {
   }
 
   /** The encoded state of a user; undefined: there is none. STAGE_UNAVAILABLE while Redis is away. */
-  async state(userId: string): Promise<Buffer | undefined> {
-    try {
-      return (await this.#reader.hgetBuffer(this.#key(userId), 'state')) ?? undefined;
-    } catch (cause) {
-      throw new MillraceError('STAGE_UNAVAILABLE', `Redis does not answer: ${(cause as Error).message}`, {
-        cause,
-      });
-    }
+  state(userId: string): Promise<Buffer | undefined> {
+    return this.#answer(async () => (await this.#reader.hgetBuffer(this.#key(userId), 'state')) ?? undefined);
   }
 
-  /** Records of the users that there are, in one round trip. Waits while Redis is away. */
+  /** Records of the users that there are, in one round trip. STAGE_UNAVAILABLE while Redis is away. */
+  readRecords(userIds: readonly string[]): Promise<Buffer[]> {
+    return this.#answer(() => this.#recordsOver(this.#reader, userIds));
+  }
+
+  /** The same for the writer: waits while Redis is away. */
   async records(userIds: readonly string[]): Promise<Buffer[]> {
-    if (userIds.length === 0) return [];
-    return this.#persist(async () => {
-      const pipeline = this.#writer.pipeline();
-      for (const userId of userIds) pipeline.hgetBuffer(this.#key(userId), 'record');
-      const replies = (await pipeline.exec()) ?? [];
-      return replies.flatMap(([error, record]) => {
-        if (error !== null) throw error;
-        return record === null ? [] : [record as Buffer];
-      });
-    });
+    return userIds.length === 0 ? [] : this.#persist(() => this.#recordsOver(this.#writer, userIds));
   }
 
   /** Writes users and the offset after them as one. Waits while Redis is away; STORE_LOST if it is no longer this writer's. */
@@ -213,6 +203,25 @@ export class RedisUsers {
         ? `another service writes the users to Redis: ${outcome.slice('writer '.length)}`
         : `Redis is at ${outcome}, not at ${this.#offset} as this service left it; a restart folds from there`,
     );
+  }
+
+  async #recordsOver(redis: Redis, userIds: readonly string[]): Promise<Buffer[]> {
+    const pipeline = redis.pipeline();
+    for (const userId of userIds) pipeline.hgetBuffer(this.#key(userId), 'record');
+    const replies = (await pipeline.exec()) ?? [];
+    return replies.flatMap(([error, record]) => {
+      if (error !== null) throw error;
+      return record === null ? [] : [record as Buffer];
+    });
+  }
+
+  async #answer<T>(ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (cause) {
+      const message = `Redis does not answer: ${(cause as Error).message}`;
+      throw new MillraceError('STAGE_UNAVAILABLE', message, { cause });
+    }
   }
 
   /** Tries until Redis answers or this is closed. */

@@ -1,5 +1,6 @@
 import { encodeUser, isPositive } from '../../../common/user-state.ts';
 import { friendsOf } from '../../../common/users/friends.ts';
+import { decodeRecord } from '../../../common/users/stored-user.ts';
 import type { RecordedEvent } from '../../../gen/millrace/logging/v1/logging.ts';
 import type { FeatureFold } from '../stage.ts';
 import type { RedisUsers, StoredBytes } from './redis-users.ts';
@@ -60,8 +61,12 @@ export class RedisUserStore implements UserStore {
     users.shrink(this.#heldUsersMax);
   }
 
-  async state(userId: string): Promise<Buffer> {
+  async state(userId: string, earlierIds: readonly string[] = []): Promise<Buffer> {
     const { offset } = this.#redis;
+    if (earlierIds.length > 0) {
+      const records = await this.#redis.readRecords([userId, ...earlierIds].toReversed());
+      return encodeUser(this.#fold.users.joined(userId, records.map(decodeRecord), offset));
+    }
     return (await this.#redis.state(userId)) ?? encodeUser(this.#fold.users.unknown(userId, offset));
   }
 

@@ -136,7 +136,7 @@ async function served(features: FeaturesService, asOf: number): Promise<unknown[
   const read = (): Promise<unknown[]> =>
     Promise.all(
       askedIds.map(async (userId) => {
-        const { state } = await features.getUserState({ userId, parts: [], asOf }, call());
+        const { state } = await features.getUserState({ userId, earlierIds: [], parts: [], asOf }, call());
         return comparable(decodeUser(state));
       }),
     );
@@ -174,7 +174,12 @@ describe.each(KINDS)('users in $kind', ({ kind, start }) => {
         let end = await world.write(round * 200, 150);
         for (let at = 150; at < 200; at++) {
           end = await world.write(round * 200 + at, 1);
-          const request = { userId: `u${at % USERS}`, parts: [], asOf: round === 0 ? end : 0 };
+          const request = {
+            userId: `u${at % USERS}`,
+            earlierIds: [],
+            parts: [],
+            asOf: round === 0 ? end : 0,
+          };
           if (round === 0) await world.features.getUserState(request, call());
         }
         expect(await served(world.features, end)).toEqual(await folded(folder.home));
@@ -256,7 +261,7 @@ describe.skipIf(REDIS.program === undefined)('Redis', () => {
           const { epoch } = await features.block({ itemIds, reason: 'test', untilMs: 0 }, call());
           expect(epoch).toBeGreaterThan(ITEMS);
         }
-        const read = features.getUserState({ userId: 'u1', parts: [], asOf: 0 }, call());
+        const read = features.getUserState({ userId: 'u1', earlierIds: [], parts: [], asOf: 0 }, call());
         await expect(read).rejects.toMatchObject({ reason: 'STAGE_UNAVAILABLE' });
         if (isKilled) await processes.kill('features');
         await server.restart();
@@ -278,7 +283,7 @@ describe.skipIf(REDIS.program === undefined)('Redis', () => {
       if (away === 'kill') await server.kill();
       else server.freeze();
       const end = await world.write(100 + i * 100, 100);
-      const read = world.features.getUserState({ userId: 'u1', parts: [], asOf: 0 }, call());
+      const read = world.features.getUserState({ userId: 'u1', earlierIds: [], parts: [], asOf: 0 }, call());
       await expect(read).rejects.toMatchObject({ reason: 'STAGE_UNAVAILABLE' });
       await pause(1_000);
       if (away === 'kill') await server.restart();
@@ -365,7 +370,7 @@ describe.skipIf(REDIS.program === undefined)('Redis', () => {
     proxy.reset();
     for (let i = 0; i < 50; i++) {
       const userId = i % 5 === 0 ? 'nobody' : `u${i % USERS}`;
-      await world.features.getUserState({ userId, parts: [], asOf: 0 }, call());
+      await world.features.getUserState({ userId, earlierIds: [], parts: [], asOf: 0 }, call());
       expect([i + 1, proxy.requests, proxy.replies]).toEqual([i + 1, i + 1, i + 1]);
     }
   });
@@ -377,7 +382,8 @@ describe.skipIf(REDIS.program === undefined)('Redis', () => {
     await using world = await open(folder.home, settings);
     await addItems(world.features);
     const end = await world.write(0, 100);
-    const read = () => world.features.getUserState({ userId: 'u1', parts: [], asOf: end }, call());
+    const read = () =>
+      world.features.getUserState({ userId: 'u1', earlierIds: [], parts: [], asOf: end }, call());
     expect(decodeUser((await read()).state).items.length).toBeGreaterThan(0);
     await expect.poll(async () => decodeUser((await read()).state).items.length, { timeout: 10_000 }).toBe(0);
   });

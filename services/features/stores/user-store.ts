@@ -9,8 +9,11 @@ export interface UserStore {
    * neither, and after a crash too. Waits while the store is away; STORE_LOST where the store no longer is what this writer left.
    */
   commit(changed: ReadonlySet<string>, offset: number): Promise<void>;
-  /** A user's state as committed, encoded; STAGE_UNAVAILABLE while the store is away. */
-  state(userId: string): Promise<Buffer>;
+  /**
+   * A user's state as committed, encoded, with what they did under earlier names, latest first; STAGE_UNAVAILABLE while the store is
+   * away.
+   */
+  state(userId: string, earlierIds?: readonly string[]): Promise<Buffer>;
   /** Ends waiting; nothing is committed any more. */
   close(): Promise<void>;
 }

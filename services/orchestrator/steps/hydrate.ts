@@ -19,11 +19,12 @@ export async function hydrate(run: CascadeRun): Promise<Hydrated> {
 }
 
 async function taken(run: CascadeRun): Promise<Hydrated> {
-  const { userId } = run.query;
+  const { userId, earlierIds } = run.query;
   if (userId === '') return { user: anonymousUser, state: NO_STATE };
   const { recentUsers } = run.world;
   const response = await run.attempt('features', async (call) => {
-    const { state, offset } = await run.peers.features.getUserState({ userId, parts: [], asOf: 0 }, call);
+    const request = { userId, earlierIds: [...earlierIds], parts: [], asOf: 0 };
+    const { state, offset } = await run.peers.features.getUserState(request, call);
     return { user: checkedUser(state), state, offset, status: undefined };
   });
   if (response !== undefined && recentUsers.keep(userId, response.state, response.offset)) return response;

@@ -131,6 +131,11 @@ function changedItems({ items, bareItems }: LogSource, catalogue: Catalogue): It
     });
 }
 
+/** The time of what describes items and users: that of the first interaction. */
+export function beginMsOf({ interactions: { timeMs } }: Pick<LogSource, 'interactions'>): number {
+  return timeMs.reduce((least, time) => Math.min(least, time), timeMs[0] ?? 0);
+}
+
 const CHUNK_ITEMS = 10_000;
 
 /** The events of the import; `known` becomes the catalogue after them. */
@@ -141,7 +146,7 @@ function* eventsOf(
   hash: string,
 ): Generator<Event> {
   const { user, item, action, value, timeMs } = source.interactions;
-  const beginMs = timeMs.reduce((least, time) => Math.min(least, time), timeMs[0] ?? 0);
+  const beginMs = beginMsOf(source);
   const actions = source.actions.map(actionNamed);
   let number = 0;
   const eventId = (): string => `import-${hash}-${number++}`;

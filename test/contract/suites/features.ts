@@ -26,7 +26,7 @@ function freshId(): string {
 /** Requests whose answers must not depend on the transport. */
 export function featuresRequests(world: World): Parameters<FeaturesService['getUserState']>[0][] {
   const ids = Array.from({ length: Math.min(10, world.itemCount) }, (_, row) => `user-${row}`);
-  return [...ids, 'nobody'].map((userId) => ({ userId, parts: [], asOf: 0 }));
+  return [...ids, 'nobody'].map((userId) => ({ userId, earlierIds: [], parts: [], asOf: 0 }));
 }
 
 /** What a features service does: users' states, and the one catalogue. It writes users and items with ids `contract-...`. */
@@ -41,7 +41,8 @@ export function featuresSuite(target: Target<FeaturesService>): void {
     boundarySuite(target, {
       contract: contracts.features,
       method: 'getUserState',
-      ask: (asked: Call) => client.getUserState({ userId: 'contract', parts: [], asOf: 0 }, asked),
+      ask: (asked: Call) =>
+        client.getUserState({ userId: 'contract', earlierIds: [], parts: [], asOf: 0 }, asked),
     });
   });
 }
@@ -49,7 +50,7 @@ export function featuresSuite(target: Target<FeaturesService>): void {
 function userTests(target: Target<FeaturesService>): void {
   const { client } = target;
   const stateOf = async (userId: string, fields: { parts?: UserStatePart[]; asOf?: number } = {}) =>
-    client.getUserState({ userId, parts: [], asOf: 0, ...fields }, call());
+    client.getUserState({ userId, earlierIds: [], parts: [], asOf: 0, ...fields }, call());
 
   test('an unknown user has an empty state', async () => {
     const userId = freshId();
@@ -71,7 +72,7 @@ function userTests(target: Target<FeaturesService>): void {
 
   test('an offset that the log has not reached is waited for, within the deadline', async () => {
     const { offset } = await stateOf('contract');
-    const request = { userId: 'contract', parts: [], asOf: offset + 1_000_000 };
+    const request = { userId: 'contract', earlierIds: [], parts: [], asOf: offset + 1_000_000 };
     const waiting = client.getUserState(request, rootCall({ timeoutMs: 100 }));
     await expectRefusal(target, waiting, Code.DEADLINE_EXCEEDED, 'DEADLINE_EXCEEDED');
   });

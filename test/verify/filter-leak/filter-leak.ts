@@ -151,7 +151,10 @@ class LeakRun {
     let expected = 0;
     for (let user = 0; user < this.#past.users; user++) {
       const userId = `user-${user}`;
-      const { state } = await this.#system.features.getUserState({ userId, parts: [], asOf: 0 }, rootCall());
+      const { state } = await this.#system.features.getUserState(
+        { userId, earlierIds: [], parts: [], asOf: 0 },
+        rootCall(),
+      );
       const { seenFilter } = decodeUser(state);
       if (seenFilter === undefined) continue;
       const measured = measureBloomRate(seenFilter, (key) => key < this.#past.items, 2 ** 32, share, random);

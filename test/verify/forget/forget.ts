@@ -220,7 +220,7 @@ async function statesOf({ features }: Doors, users: readonly string[]): Promise<
   const states = new Map<string, string>();
   for (const userId of users) {
     const { state } = await features.getUserState(
-      { userId, parts: [], asOf: 0 },
+      { userId, earlierIds: [], parts: [], asOf: 0 },
       rootCall({ timeoutMs: 5_000 }),
     );
     const { items, actions, hidden, seen, profile } = decodeUser(state);
@@ -271,12 +271,12 @@ async function checkComingBack(
   await ask(doors, VICTIM);
   await using log = await openLogReader(new ConfigSource(env));
   const { state } = await doors.features.getUserState(
-    { userId: VICTIM, parts: [], asOf: 0 },
+    { userId: VICTIM, earlierIds: [], parts: [], asOf: 0 },
     rootCall({ timeoutMs: 5_000 }),
   );
   await pause(300);
   const again = await doors.features.getUserState(
-    { userId: VICTIM, parts: [], asOf: log.endOffset },
+    { userId: VICTIM, earlierIds: [], parts: [], asOf: log.endOffset },
     rootCall({ timeoutMs: 5_000 }),
   );
   must('late events are dropped and new ones are a new person’s', decodeUser(again.state).items.length === 1);

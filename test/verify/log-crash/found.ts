@@ -75,7 +75,7 @@ async function inFeatures(address: string, endOffset: number, { users }: Counted
   let [events, duplicates, missing] = [0, 0, 0];
   for (let i = 0; i < USERS; i++) {
     const userId = `user-${i}`;
-    const request = { userId, parts: [], asOf: endOffset };
+    const request = { userId, earlierIds: [], parts: [], asOf: endOffset };
     const { state } = await features.getUserState(request, rootCall({ timeoutMs: FOLD_MS }));
     const { aggregate } = UserState.decode(state);
     const views = Buffer.from(aggregate).readDoubleLE(AGGREGATE_INDEX.view * Float64Array.BYTES_PER_ELEMENT);

@@ -173,7 +173,10 @@ export class Traffic {
 
   async #look(): Promise<void> {
     const userId = this.#one(this.#parts.users);
-    const { state } = await this.#parts.features.getUserState({ userId, parts: [], asOf: 0 }, call());
+    const { state } = await this.#parts.features.getUserState(
+      { userId, earlierIds: [], parts: [], asOf: 0 },
+      call(),
+    );
     this.states.push({ userId, offset: decodeUser(state).offset, bytes: state });
   }
 
