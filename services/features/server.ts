@@ -37,9 +37,7 @@ export async function createFeatures(
     getUserState: (request, call) => getUserState({ followed, store: opened.store }, request, call),
     upsertUsers: async ({ users }, call) => {
       checkUsers(users);
-      const nowMs = systemClock.nowMs();
-      const named = users.map((user) => namedUser(user, (id) => pseudonyms.at(id, nowMs)));
-      return { offset: await writer.writeUsers(named, call) };
+      return { offset: await writer.writeUsers(pseudonymised(users, pseudonyms), call) };
     },
     upsertItems: async ({ items, expectedEpoch }, call) => {
       const { epoch, changes } = await writer.write(
@@ -100,6 +98,11 @@ function checkUsers(users: readonly User[]): void {
     checkId(id, `users[${i}].id`);
     checkAttributes(attributes, `users[${i}].attributes`);
   }
+}
+
+function pseudonymised(users: readonly User[], pseudonyms: Pseudonyms): User[] {
+  const nowMs = systemClock.nowMs();
+  return users.map((user) => namedUser(user, (id) => pseudonyms.at(id, nowMs)));
 }
 
 function epochOf({ epoch }: { epoch: number }): { epoch: number } {

@@ -77,15 +77,7 @@ export async function openCascade(
     (through: Peers): Recommender =>
     async ({ userId, timeMs }, limit) => {
       const context = RequestContext.fromPartial({ requestId: userId, bundle: version, timeMs });
-      const query = {
-        userId,
-        earlierIds: [],
-        context,
-        limit,
-        seeds: NO_ITEMS,
-        excluded: NO_ITEMS,
-        recordsFeatures: false,
-      };
+      const query = { ...PLAIN_QUERY, userId, context, limit };
       const { items, stages } = await cascade(query, world, through, rootCall());
       for (const { stage, degraded } of stages)
         for (const reason of degraded)
@@ -126,6 +118,7 @@ const FAILURES: ReadonlySet<DegradedReason> = new Set([
   DegradedReason.DEGRADED_REASON_MODEL_FAILED,
 ]);
 const NO_ITEMS = new Uint32Array(0);
+const PLAIN_QUERY = { earlierIds: [], seeds: NO_ITEMS, excluded: NO_ITEMS, recordsFeatures: false };
 /** No stage is hurried: measuring must not depend on the machine. */
 const DEADLINE_MS = 600_000;
 

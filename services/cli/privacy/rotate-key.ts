@@ -19,7 +19,7 @@ async function rotateKey(): Promise<void> {
   if (path === undefined)
     throw new MillraceError(
       'CONFIG_INVALID',
-      'configuration: rights.pseudonymKeys: is missing; it names the file of the keys',
+      'configuration: rights.pseudonymKeys: is absent; it says which file the keys are kept in',
     );
   const keys = await rotatePseudonymKey(path, systemClock.nowMs(), await isAnythingStored(source));
   for (const { number, from, key } of keys)

@@ -11,6 +11,7 @@ import { inMemory } from '../../../common/rpc/memory.ts';
 import { contracts, type FeaturesService, type LoggingService } from '../../../common/rpc/services.ts';
 import { createLogger } from '../../../common/telemetry/log.ts';
 import { decodeUser, type User } from '../../../common/user-state.ts';
+import { joinedRecord } from '../../../common/users/joining.ts';
 import { Item } from '../../../gen/millrace/features/v1/features.ts';
 import { Event } from '../../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
@@ -154,6 +155,14 @@ async function folded(home: string): Promise<unknown[]> {
   return askedIds.map((id) => comparable(fold.users.state(id, 0)));
 }
 
+async function joined(home: string, id: string, names: readonly string[]): Promise<unknown> {
+  const fold = FeatureFold.empty(limits);
+  for await (const logged of readEvents(join(home, 'log'))) fold.apply([logged], logged.offset + 1);
+  const records = names.flatMap((name) => fold.users.record(name) ?? []);
+  expect(records).toHaveLength(names.length);
+  return comparable(joinedRecord(id, records, limits).state(0, limits));
+}
+
 const KINDS = [
   { kind: 'process', start: async () => undefined },
   { kind: 'redis', start: () => TestServer.start(REDIS) },
@@ -183,6 +192,9 @@ describe.each(KINDS)('users in $kind', ({ kind, start }) => {
           if (round === 0) await world.features.getUserState(request, call());
         }
         expect(await served(world.features, end)).toEqual(await folded(folder.home));
+        const together = { userId: 'new', earlierIds: ['u2', 'nobody', 'u1'], parts: [], asOf: end };
+        const { state } = await world.features.getUserState(together, call());
+        expect(comparable(decodeUser(state))).toEqual(await joined(folder.home, 'new', ['u1', 'u2']));
       }
     },
   );

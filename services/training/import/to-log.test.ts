@@ -2,15 +2,18 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { ConfigSource } from '../../../common/config.ts';
 import { readEventsOf } from '../../../common/log/events.ts';
 import { LocalLog } from '../../../common/log/local-log.ts';
 import { natsSchema } from '../../../common/log/log-config.ts';
 import { NatsLog } from '../../../common/log/nats-log.ts';
 import { SegmentLog } from '../../../common/log/segment-log.ts';
+import { Pseudonyms } from '../../../common/rights/pseudonyms.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { NATS, TestServer } from '../../../test/support/servers.ts';
 import { type LogData, readLog } from '../dataset/from-log.ts';
 import { type Dataset, type DatasetOptions, readDataset } from './dataset.ts';
+import { pseudonymised } from './pseudonymised.ts';
 import { checkItemRow, importIntoLog, type LogImport, type LogSource } from './to-log.ts';
 
 let folder = '';
@@ -189,3 +192,37 @@ it.skipIf(NATS.program === undefined)(
   },
   60_000,
 );
+
+it('calls people by the names of their time, describes them by those of the first event, and is known again', async () => {
+  const keys = [
+    { number: 1, from: '1970-01', key: '11'.repeat(32) },
+    { number: 2, from: '2020-01', key: '22'.repeat(32) },
+  ];
+  await writeFile(join(folder, 'keys.json'), JSON.stringify({ keys }));
+  const config = new ConfigSource({ MILLRACE_HOME: folder, MILLRACE__RIGHTS__PSEUDONYM_KEYS: 'keys.json' });
+  const pseudonyms = Pseudonyms.open(config);
+  const events = [
+    'user_id,item_id,action,value,timestamp',
+    'u1,a,view,,1000',
+    'u1,b,view,,1577836800',
+    'u2,a,view,,1577836801',
+  ];
+  const source = await dataset({ events: events.join('\n') });
+  source.userRows[0].attributes.friends = ['u2'];
+  const written = await imported(log, pseudonymised(source, pseudonyms));
+  expect(written).toMatchObject({ imported: true, users: 2, interactions: 3 });
+  const [old, late] = [1_000_000, 1_577_836_800_000];
+  await using reader = await SegmentLog.openReadOnly(log);
+  const users: unknown[] = [];
+  const names: unknown[] = [];
+  for await (const { event } of readEventsOf(reader)) {
+    if (event.user !== undefined) users.push([event.user.id, event.user.attributes.friends?.texts?.values]);
+    if (event.feedback !== undefined) names.push(event.feedback.userId);
+  }
+  expect(users).toEqual([
+    [pseudonyms.at('u1', old), [pseudonyms.at('u2', old)]],
+    [pseudonyms.at('u3', old), undefined],
+  ]);
+  expect(names).toEqual([pseudonyms.at('u1', old), pseudonyms.at('u1', late), pseudonyms.at('u2', late)]);
+  expect(await imported(log, pseudonymised(source, pseudonyms))).toMatchObject({ imported: false });
+});

@@ -49,8 +49,10 @@ export function featuresSuite(target: Target<FeaturesService>): void {
 
 function userTests(target: Target<FeaturesService>): void {
   const { client } = target;
-  const stateOf = async (userId: string, fields: { parts?: UserStatePart[]; asOf?: number } = {}) =>
-    client.getUserState({ userId, earlierIds: [], parts: [], asOf: 0, ...fields }, call());
+  const stateOf = async (
+    userId: string,
+    fields: { parts?: UserStatePart[]; asOf?: number; earlierIds?: string[] } = {},
+  ) => client.getUserState({ userId, earlierIds: [], parts: [], asOf: 0, ...fields }, call());
 
   test('an unknown user has an empty state', async () => {
     const userId = freshId();
@@ -70,6 +72,16 @@ function userTests(target: Target<FeaturesService>): void {
     expect(decodeUser(seenOnly).profile).toEqual({});
   });
 
+  test('what earlier names are known for is part of the state, which bears the name asked for', async () => {
+    const [earlier, name] = [freshId(), freshId()];
+    const user = User.fromPartial({ id: earlier, attributes: { age: { number: 41 } } });
+    const { offset } = await client.upsertUsers({ users: [user] }, call());
+    const { state } = await stateOf(name, { asOf: offset, earlierIds: [freshId(), earlier] });
+    expect(decodeUser(state)).toMatchObject({ id: name, profile: { age: { number: 41 } } });
+    const { state: alone } = await stateOf(name);
+    expect(decodeUser(alone).profile).toEqual({});
+  });
+
   test('an offset that the log has not reached is waited for, within the deadline', async () => {
     const { offset } = await stateOf('contract');
     const request = { userId: 'contract', earlierIds: [], parts: [], asOf: offset + 1_000_000 };
@@ -82,6 +94,8 @@ function userTests(target: Target<FeaturesService>): void {
     ['of 257 bytes', 'x'.repeat(257)],
   ])('a user id that is %s is refused', async (_, userId) => {
     await expectRefusal(target, stateOf(userId), Code.INVALID_ARGUMENT, 'FIELD_INVALID');
+    const amongOthers = stateOf('contract', { earlierIds: ['known', userId] });
+    await expectRefusal(target, amongOthers, Code.INVALID_ARGUMENT, 'FIELD_INVALID');
     await stateOf('contract');
   });
 }

@@ -1,4 +1,4 @@
-import { copyFile, readdir } from 'node:fs/promises';
+import { copyFile, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Redis } from 'ioredis';
 import { pause } from '../../../common/clock.ts';
@@ -9,6 +9,8 @@ import { openLake } from '../../../common/lake/lake.ts';
 import { decodeEvent } from '../../../common/log/events.ts';
 import { openLog, openLogReader } from '../../../common/log/open-log.ts';
 import { Random } from '../../../common/random.ts';
+import { PLAIN_IDS, pseudonymKeysPath, readPseudonymKeys } from '../../../common/rights/pseudonym-keys.ts';
+import { Pseudonyms } from '../../../common/rights/pseudonyms.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import { Channel } from '../../../common/rpc/client.ts';
 import { contracts } from '../../../common/rpc/services.ts';
@@ -24,13 +26,13 @@ import { filesHolding } from './search.ts';
 const SEED = Number(process.env.SEED ?? 20_261_126);
 const VICTIM = 'victim-Qx7/ü-3f9a1c';
 const WAIT_MS = 30_000;
-const WAYS = ['unasked', 'neighbour', 'copy-left'];
+const WAYS = ['unasked', 'lost-keys', 'neighbour', 'copy-left'];
 
 type Print = (line: string) => void;
 
 /**
- * Forgets a user in every kind of place while the process is killed again and again, then searches every byte of every file, and
- * holds the log, the lake and all others' states against what they were before. `--break`: `unasked` never asks, `neighbour` erases a
+ * Forgets a user, who was called by their id, by a pseudonym and then by another one, in every kind of place while the process is killed again and again, then searches every byte of every file, and
+ * holds the log, the lake and all others' states against what they were before. `--break`: `unasked` never asks, `lost-keys` asks when all keys but the latest are gone, `neighbour` erases a
  * record of somebody else too, `copy-left` leaves a copy of an old snapshot behind. PLACES=redis,s3: in these alone.
  */
 export const verifyForget: Proof = async ({ short, broken, print }) => {
@@ -58,19 +60,29 @@ async function forgetIn(
   const must = (what: string, isSo: boolean): void => void (isSo || faults.push(what));
 
   const running = await Running.start(place);
-  const requests = await live(running.doors, { victim: VICTIM, others, rounds: 40, random });
+  const names = namesIn(place);
+  const requests = await live(running.doors, {
+    victim: VICTIM,
+    others,
+    rounds: 40,
+    random,
+    timesMs: place.periodsMs,
+  });
   await untilEverywhere(place);
-  const heldBefore = await filesHolding(place.folders, [VICTIM]);
+  const heldBefore = await filesHolding(place.folders, names(VICTIM));
   must('before, log, lake and snapshot hold the user', heldBefore.length > 5);
-  const before = await recordsOf(place);
-  const statesBefore = await statesOf(running.doors, others);
+  for (const name of names(VICTIM))
+    must(`before, some file holds ${name}`, (await filesHolding(place.folders, [name])).length > 0);
+  const before = await recordsOf(place, names(VICTIM));
+  const statesBefore = await statesOf(running.doors, others.map(names));
   const [snapshot] = await readdir(join(place.home, 'features')).catch(() => []);
   if (broken === 'copy-left')
     await copyFile(join(place.home, 'features', snapshot), join(place.home, 'copy.bin'));
 
   const askedMs = Date.now();
-  if (broken !== 'unasked')
-    await running.doors.orchestrator.forgetUser({ userId: VICTIM }, rootCall({ timeoutMs: 5_000 }));
+  const call = rootCall({ timeoutMs: 5_000 });
+  if (broken === 'lost-keys') await loseKeys(running, place);
+  if (broken !== 'unasked') await running.doors.orchestrator.forgetUser({ userId: VICTIM }, call);
   for (let i = 0; i < kills; i++) {
     await pause(random.int(400));
     await running.restart();
@@ -80,19 +92,19 @@ async function forgetIn(
   must('the request is done before its deadline', doneMs > 0 && doneMs < (status?.deadlineMs ?? 0));
   if (broken === 'neighbour') await eraseOther(running, place);
 
-  const held = await filesHolding(place.folders, [VICTIM]);
+  const held = await filesHolding(place.folders, names(VICTIM));
   must(`no file holds the user: ${held.join(', ')}`, held.length === 0);
   if (place.redis !== undefined)
-    must('Redis holds nothing of the user', !(await redisHolds(place.redis.port)));
-  const after = await recordsOf(place);
+    must('Redis holds nothing of the user', !(await redisHolds(place.redis.port, names(VICTIM))));
+  const after = await recordsOf(place, names(VICTIM));
   must('every other event of the log is at its offset as it was', sameBut(before, after, faults));
   must('lake and log say the same', await lakeIsAsLog(place, after));
   const unrelated = others.filter((id) => ![others[2], others[4]].includes(id));
-  const statesAfter = await statesOf(running.doors, others);
+  const statesAfter = await statesOf(running.doors, others.map(names));
   for (const id of unrelated)
-    must(`the state of ${id} is as it was`, statesBefore.get(id) === statesAfter.get(id));
+    must(`the state of ${id} is as it was`, statesBefore.get(names(id)[0]) === statesAfter.get(names(id)[0]));
   await checkDecisions(running.doors, requests, must);
-  await checkComingBack(running, place, askedMs, must);
+  await checkComingBack(running, place, { askedMs, names: names(VICTIM) }, must);
   await running[Symbol.asyncDispose]();
 
   const erased = [...before.values()].filter(({ isOfVictim }) => isOfVictim).length;
@@ -138,8 +150,17 @@ function doorsOf({ address }: OneProcess): [Channel, Doors] {
   const channel = new Channel(address);
   return [
     channel,
-    { orchestrator: channel.client(contracts.orchestrator), features: channel.client(contracts.features) },
+    {
+      orchestrator: channel.client(contracts.orchestrator),
+      features: channel.client(contracts.features),
+    },
   ];
+}
+
+/** What people are called in a place, latest first. */
+function namesIn({ env }: Place): (userId: string) => string[] {
+  const pseudonyms = Pseudonyms.open(new ConfigSource(env));
+  return (userId) => pseudonyms.upTo(userId, Date.now());
 }
 
 /** Waits until the lake has the whole log. */
@@ -171,7 +192,7 @@ interface Kept {
 }
 
 /** The log's records by offset; those that are empty are left out. */
-async function recordsOf({ env }: Place): Promise<Map<number, Kept>> {
+async function recordsOf({ env }: Place, victims: readonly string[]): Promise<Map<number, Kept>> {
   const records = new Map<number, Kept>();
   await using log = await openLogReader(new ConfigSource(env));
   for (let at = log.firstOffset; at < log.endOffset; ) {
@@ -180,8 +201,8 @@ async function recordsOf({ env }: Place): Promise<Map<number, Kept>> {
       if (payload.length === 0) continue;
       const { feedback, decision, user } = decodeEvent(payload);
       const isOfVictim =
-        (feedback?.userId ?? decision?.userId ?? user?.id) === VICTIM ||
-        (user !== undefined && namesFriend(user.attributes, VICTIM));
+        victims.includes(feedback?.userId ?? decision?.userId ?? user?.id ?? '') ||
+        (user !== undefined && victims.some((name) => namesFriend(user.attributes, name)));
       records.set(at + i, { bytes: Buffer.from(payload).toString('latin1'), isOfVictim });
     }
     at += payloads.length;
@@ -216,11 +237,14 @@ async function lakeIsAsLog(place: Place, records: ReadonlyMap<number, Kept>): Pr
 }
 
 /** What is known of users, encoded, without the offset. */
-async function statesOf({ features }: Doors, users: readonly string[]): Promise<Map<string, string>> {
+async function statesOf(
+  { features }: Doors,
+  users: readonly (readonly string[])[],
+): Promise<Map<string, string>> {
   const states = new Map<string, string>();
-  for (const userId of users) {
+  for (const [userId, ...earlierIds] of users) {
     const { state } = await features.getUserState(
-      { userId, earlierIds: [], parts: [], asOf: 0 },
+      { userId, earlierIds, parts: [], asOf: 0 },
       rootCall({ timeoutMs: 5_000 }),
     );
     const { items, actions, hidden, seen, profile } = decodeUser(state);
@@ -229,14 +253,14 @@ async function statesOf({ features }: Doors, users: readonly string[]): Promise<
   return states;
 }
 
-async function redisHolds(port: number): Promise<boolean> {
+async function redisHolds(port: number, texts: readonly string[]): Promise<boolean> {
   const redis = new Redis(port);
   try {
     for (const key of await redis.keys('*')) {
-      if (key.includes(VICTIM)) return true;
+      if (texts.some((text) => key.includes(text))) return true;
       if ((await redis.type(key)) !== 'hash') continue;
       const fields = await redis.hgetallBuffer(key);
-      if (Object.values(fields).some((value) => value.includes(VICTIM))) return true;
+      if (Object.values(fields).some((value) => texts.some((text) => value.includes(text)))) return true;
     }
     return false;
   } finally {
@@ -261,26 +285,34 @@ async function checkDecisions(
 /** What the user does from now on is a new person's; what bears an earlier time is dropped. */
 async function checkComingBack(
   running: Running,
-  { env }: Place,
-  askedMs: number,
+  { env, periodsMs }: Place,
+  { askedMs, names: [userId, ...earlierIds] }: { askedMs: number; names: readonly string[] },
   must: (what: string, isSo: boolean) => void,
 ): Promise<void> {
   const { doors } = running;
   await act(doors, VICTIM, [{ itemId: 'item-1' }, { itemId: 'item-2' }], askedMs - 1_000, 'late');
+  await act(doors, VICTIM, [{ itemId: 'item-4' }], periodsMs[1], 'later');
   await act(doors, VICTIM, [{ itemId: 'item-3' }], 0, 'new');
   await ask(doors, VICTIM);
   await using log = await openLogReader(new ConfigSource(env));
   const { state } = await doors.features.getUserState(
-    { userId: VICTIM, earlierIds: [], parts: [], asOf: 0 },
+    { userId, earlierIds, parts: [], asOf: 0 },
     rootCall({ timeoutMs: 5_000 }),
   );
   await pause(300);
   const again = await doors.features.getUserState(
-    { userId: VICTIM, earlierIds: [], parts: [], asOf: log.endOffset },
+    { userId, earlierIds, parts: [], asOf: log.endOffset },
     rootCall({ timeoutMs: 5_000 }),
   );
   must('late events are dropped and new ones are a new person’s', decodeUser(again.state).items.length === 1);
   must('nothing old is known', decodeUser(state).items.length <= 1);
+}
+
+async function loseKeys(running: Running, { env }: Place): Promise<void> {
+  const path = pseudonymKeysPath(new ConfigSource(env)) as string;
+  const latest = readPseudonymKeys(path).at(-1);
+  await writeFile(path, JSON.stringify({ keys: [{ ...latest, from: PLAIN_IDS.from }] }));
+  await running.restart();
 }
 
 async function eraseOther(running: Running, { env }: Place): Promise<void> {

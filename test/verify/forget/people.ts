@@ -50,7 +50,7 @@ export async function befriend({ features }: Doors, id: string, friends: readonl
   );
 }
 
-/** Rounds of everybody's doings: the victim among `others`, with friends on both sides. */
+/** Rounds of everybody's doings at `timesMs` by turns: the victim among `others`, with friends on both sides. */
 export async function live(
   doors: Doors,
   {
@@ -58,7 +58,14 @@ export async function live(
     others,
     rounds,
     random,
-  }: { victim: string; others: readonly string[]; rounds: number; random: Random },
+    timesMs,
+  }: {
+    victim: string;
+    others: readonly string[];
+    rounds: number;
+    random: Random;
+    timesMs: readonly number[];
+  },
 ): Promise<{ victims: string[]; others: string[] }> {
   const requests = { victims: [] as string[], others: [] as string[] };
   await befriend(doors, victim, [others[0], others[1]]);
@@ -76,6 +83,7 @@ export async function live(
           itemId: `item-${random.int(100)}`,
           action: ACTIONS[random.int(ACTIONS.length)],
         })),
+        timesMs[round % timesMs.length],
       );
   }
   await pause(50);

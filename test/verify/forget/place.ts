@@ -1,9 +1,11 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { randomBytes } from 'node:crypto';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { ConfigSource } from '../../../common/config.ts';
 import { loggingSchema } from '../../../common/log/log-config.ts';
 import { NatsLog } from '../../../common/log/nats-log.ts';
 import { SegmentLog } from '../../../common/log/segment-log.ts';
+import { PLAIN_IDS } from '../../../common/rights/pseudonym-keys.ts';
 import { NATS, REDIS, S3, S3_BUCKET, S3_CREDENTIALS, TestServer } from '../../support/servers.ts';
 import { temporaryHome } from '../../support/temporary-home.ts';
 import { makeTinyHome } from '../../support/tiny-home.ts';
@@ -16,9 +18,14 @@ export interface Place extends AsyncDisposable {
   /** Folders of all files that must not hold a forgotten user. */
   readonly folders: readonly string[];
   readonly redis: TestServer | undefined;
+  /** Times, milliseconds since the Unix epoch, that know a person by their id, by a pseudonym, and by another one: the latest is now. */
+  readonly periodsMs: readonly number[];
 }
 
 const PREFIX = 'forgetting';
+const KEYS = 'rights/pseudonym-keys.json';
+
+const DAY_MS = 86_400_000;
 
 export const PLACES = {
   local: { nats: false, redis: false, s3: false },
@@ -47,6 +54,7 @@ export async function openPlace(name: PlaceName, seed: number): Promise<Place> {
   const env: Record<string, string> = {
     MILLRACE_HOME: home,
     MILLRACE__LAKE__COMMIT__AGE_MS_MAX: '300',
+    MILLRACE__RIGHTS__PSEUDONYM_KEYS: KEYS,
     MILLRACE__RIGHTS__FORGET_RETRY_SECONDS: '0.1',
     MILLRACE__RIGHTS__FORGET_DEADLINE_HOURS: '0.1',
     MILLRACE__FEATURES__SNAPSHOT_EVENTS: '150',
@@ -70,18 +78,39 @@ export async function openPlace(name: PlaceName, seed: number): Promise<Place> {
         }),
   };
   if (nats !== undefined) await moveToNats(home, env);
+  const periodsMs = await writeKeys(join(home, KEYS));
   const servers = [nats, redis, s3].filter((server) => server !== undefined);
   return {
     name,
     home,
     env,
     redis,
+    periodsMs,
     folders: [home, ...[nats, s3].flatMap((server) => (server === undefined ? [] : [server.folder]))],
     [Symbol.asyncDispose]: async () => {
       for (const server of servers) await server[Symbol.asyncDispose]();
       await folder[Symbol.asyncDispose]();
     },
   };
+}
+
+/** Keys of this month and of the one before, ids as they come in earlier ones. */
+async function writeKeys(path: string): Promise<number[]> {
+  const now = new Date();
+  const [month, monthBefore] = [0, -1].map((months) =>
+    Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + months),
+  );
+  const keys = [
+    PLAIN_IDS,
+    ...[monthBefore, month].map((fromMs, i) => ({
+      number: i + 1,
+      from: new Date(fromMs).toISOString().slice(0, 7),
+      key: randomBytes(32).toString('hex'),
+    })),
+  ];
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, JSON.stringify({ keys }));
+  return [monthBefore - DAY_MS, monthBefore + DAY_MS, now.getTime()];
 }
 
 async function moveToNats(home: string, env: Record<string, string>): Promise<void> {
