@@ -55,11 +55,25 @@ export function rhoOf(epsilon: number, delta: number): number {
 }
 
 function addDivergences(divergences: Float64Array, { pure, rho }: PrivacyLoss): void {
-  for (const [i, order] of ORDERS.entries()) {
-    let divergence = rho === 0 ? 0 : rho * order;
-    for (const { epsilon, times } of pure) divergence += times * pureDivergence(order, epsilon);
-    divergences[i] += divergence;
+  if (rho > 0) for (let i = 0; i < divergences.length; i++) divergences[i] += rho * ORDERS[i];
+  for (const { epsilon, times } of pure) {
+    const each = pureDivergences(epsilon);
+    for (let i = 0; i < divergences.length; i++) divergences[i] += times * each[i];
   }
+}
+
+/** Divergences of pure mechanisms by ε, kept since the same queries come again and again. */
+const PURE = new Map<number, Float64Array>();
+const PURE_MAX = 1_024;
+
+function pureDivergences(epsilon: number): Float64Array {
+  let each = PURE.get(epsilon);
+  if (each === undefined) {
+    each = ORDERS.map((order) => pureDivergence(order, epsilon));
+    if (PURE.size >= PURE_MAX) PURE.clear();
+    PURE.set(epsilon, each);
+  }
+  return each;
 }
 
 /** Rényi divergence of order α between the two outcomes of binary randomised response with ε. */

@@ -14,7 +14,8 @@ import type {
   WindowBudget,
 } from '../../../gen/millrace/logging/v1/logging.ts';
 import { grantOf, type PrivacyConfig, privacySchema } from './config.ts';
-import { type Charge, Ledger } from './ledger.ts';
+import { Ledger } from './ledger.ts';
+import type { Charge } from './ledger-file.ts';
 import { planOf } from './plan.ts';
 import { checkedQuery, dayOf, type PrivateQuery, windowOf, windowsOf } from './query.ts';
 import { type GroupTotals, totalsOf } from './totals.ts';
@@ -31,6 +32,8 @@ export class PrivateAnswers implements PrivacyService {
   readonly #config: PrivacyConfig;
   readonly #noise = new ExactNoise();
   #ledger: Promise<Ledger> | undefined;
+  /** Of the ledger that this process owned last; 0: none. */
+  #epoch = 0;
   #turn: Promise<unknown> = Promise.resolve();
 
   constructor(source: ConfigSource) {
@@ -94,7 +97,9 @@ export class PrivateAnswers implements PrivacyService {
       .then(async (held) => {
         if (held?.isOwner === true) return held;
         await held?.close();
-        return Ledger.open(join(this.#source.home, 'privacy'));
+        const ledger = await Ledger.open(join(this.#source.home, 'privacy'), { after: this.#epoch });
+        this.#epoch = ledger.epoch;
+        return ledger;
       });
     return this.#ledger;
   }

@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { appendFile, readdir, readFile, writeFile } from 'node:fs/promises';
+import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
@@ -54,6 +54,30 @@ test('a charge that one window cannot pay is charged to none', async () => {
   await ledger.close();
 });
 
+test.each([
+  ['by ε', 8, cost(0.125), { epsilon: 1, delta: 0 }],
+  ['by δ', 10, cost(0.001, 1e-7), { epsilon: 1, delta: 1e-6 }],
+])(
+  'a budget is spent to its end %s, rounding of its sums aside, and no further',
+  async (_, times, loss, grant) => {
+    await using folder = await temporaryHome();
+    const ledger = await Ledger.open(folder.home);
+    for (let i = 0; i < times; i++) await ledger.charge({ ...charge(0), loss }, grant);
+    for (const part of [1e-6, 1]) {
+      const more = {
+        pure: [{ epsilon: loss.pure[0].epsilon * part, times: 1 }],
+        rho: 0,
+        delta: loss.delta * part,
+      };
+      await expect(ledger.charge({ ...charge(0), loss: more }, grant)).rejects.toMatchObject({
+        reason: 'PRIVACY_BUDGET_SPENT',
+      });
+    }
+    expect(ledger.spent('ana', 1)[0].queries).toBe(times);
+    await ledger.close();
+  },
+);
+
 test('of 1,000 charges at once exactly as many are granted as the budget has', async () => {
   await using folder = await temporaryHome();
   const ledger = await Ledger.open(join(folder.home, 'privacy'));
@@ -73,7 +97,7 @@ test('of 1,000 charges at once exactly as many are granted as the budget has', a
   await again.close();
 });
 
-test('a line that is not whole at the end of a file was never granted; any other damage is named and nothing granted', async () => {
+test('what was not granted at the end of a file is left out; a line of a charge that was is named where it is altered', async () => {
   await using folder = await temporaryHome();
   const ledger = await Ledger.open(folder.home);
   await ledger.charge(charge(0.25), GRANT);
@@ -81,14 +105,16 @@ test('a line that is not whole at the end of a file was never granted; any other
   await ledger.close();
   const path = join(folder.home, 'ledger-00000001.jsonl');
   const whole = await readFile(path);
-  await appendFile(path, whole.subarray(0, 40));
-  const again = await Ledger.open(folder.home);
-  expect(again.spent('ana', 0)[0].queries).toBe(2);
-  await again.close();
+  for (const tail of [whole.subarray(40, 80), Buffer.alloc(3_000), Buffer.from('garbage\nand more\n')]) {
+    await writeFile(path, Buffer.concat([whole, tail]));
+    const again = await Ledger.open(folder.home);
+    expect(again.spent('ana', 0)[0].queries).toBe(2);
+    await again.close();
+  }
   await writeFile(path, whole.toString().replace('0.25', '0.01'));
   await expect(Ledger.open(folder.home)).rejects.toMatchObject({
     reason: 'LEDGER_DAMAGED',
-    metadata: { file: path, line: '1' },
+    metadata: { file: path, line: '2' },
   });
 });
 

@@ -1,22 +1,19 @@
-import { type FileHandle, open, readdir, readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { crc32 } from 'node:zlib';
 import { systemClock } from '../../../common/clock.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import { CommitQueue } from '../../../common/log/commit-queue.ts';
-import { makeDirectory, syncDirectory, writeFully } from '../../../common/log/durable-files.ts';
+import { makeDirectory } from '../../../common/log/durable-files.ts';
+import { diskFiles, type LogFiles } from '../../../common/log/log-files.ts';
 import { OwnerLock } from '../../../common/log/owner-lock.ts';
-import { PrivacyAccount, type PrivacyLoss } from '../../../common/privacy/accountant.ts';
+import { PrivacyAccount } from '../../../common/privacy/accountant.ts';
 import type { PrivacyTarget } from '../../../common/privacy/mechanisms.ts';
-
-/** One answer's cost to an analyst in each of the data windows that it is about. */
-export interface Charge {
-  readonly analyst: string;
-  readonly windows: readonly string[];
-  readonly loss: PrivacyLoss;
-  /** What was asked, for whoever reads the ledger. */
-  readonly query: string;
-}
+import {
+  type Charge,
+  type ChargeLine,
+  chargeLine,
+  epochsIn,
+  LedgerFile,
+  LedgerReader,
+} from './ledger-file.ts';
 
 /** What an analyst has spent of one data window. */
 export interface Spent {
@@ -28,7 +25,6 @@ export interface Spent {
   readonly queries: number;
 }
 
-const NAME = /^ledger-(\d{8,})\.jsonl$/;
 /** Clocks are set by steps of less than this; a larger step back is no correction. */
 const CLOCK_TOLERANCE_MS = 60_000;
 /** ε and δ are sums of doubles: a budget is spent when it is exceeded by more than their rounding. */
@@ -38,48 +34,68 @@ const WAITING_BYTES_MAX = 64 * 1024 * 1024;
 /**
  * The record of what analysts have spent. A charge is durable before `charge` returns, and whatever is drawn afterwards is paid for.
  *
- * Each owner writes a file of its own, `ledger-N.jsonl`, N its epoch: a line a charge, its CRC-32 first. Who becomes the owner creates
- * the file of the next epoch, then reads those before it. Who was the owner looks for a later epoch after each write and
- * before the charge counts as made. So a charge is either read by the next owner, or refused to whom it was made for: two owners
- * at once cannot both grant. `OwnerLock` keeps a second process from taking over while the first one lives.
+ * Each owner writes a file of its own, N its epoch. Who becomes the owner creates the file of the next epoch, then reads those before
+ * it. Who was the owner looks for a later epoch after each write and before the charge counts as made. So a charge is either read by
+ * the next owner, or refused to whom it was made for: two owners at once cannot both grant. `OwnerLock` keeps a second process from
+ * taking over while the first one lives.
  */
 export class Ledger {
+  /** That of this owner's file. */
+  readonly epoch: number;
   readonly #folder: string;
   readonly #lock: OwnerLock;
-  readonly #file: FileHandle;
-  readonly #epoch: number;
-  readonly #accounts = new Map<string, Map<string, { account: PrivacyAccount; queries: number }>>();
+  readonly #file: LedgerFile;
+  readonly #accounts: Accounts;
   readonly #queue = new CommitQueue((lines) => this.#write(lines), WAITING_BYTES_MAX);
-  #end = 0;
-  #latestMs = 0;
   #lost: Error | undefined;
 
-  private constructor(folder: string, lock: OwnerLock, file: FileHandle, epoch: number) {
+  private constructor(
+    epoch: number,
+    {
+      folder,
+      lock,
+      file,
+      accounts,
+    }: { folder: string; lock: OwnerLock; file: LedgerFile; accounts: Accounts },
+  ) {
+    this.epoch = epoch;
     this.#folder = folder;
     this.#lock = lock;
     this.#file = file;
-    this.#epoch = epoch;
+    this.#accounts = accounts;
   }
 
-  /** Becomes the owner. LEDGER_UNAVAILABLE while another process is, LEDGER_DAMAGED naming file and line that cannot be read. */
-  static async open(folder: string): Promise<Ledger> {
-    const lock = await OwnerLock.acquire(folder).catch(async (error) => {
-      if (error.code !== 'ENOENT') throw unavailable(error);
-      await makeDirectory(folder);
-      return OwnerLock.acquire(folder).catch((again) => Promise.reject(unavailable(again)));
-    });
+  /**
+   * Becomes the owner. `after`: an epoch that is known to be there; 0: the folder may be new. LEDGER_UNAVAILABLE while another
+   * process is the owner or the folder cannot be used, LEDGER_DAMAGED naming file and line where a charge is missing or altered.
+   */
+  static async open(
+    folder: string,
+    { after = 0, files = diskFiles }: { after?: number; files?: LogFiles } = {},
+  ): Promise<Ledger> {
+    let lock: OwnerLock | undefined;
     try {
-      const epoch = 1 + (await latestEpoch(folder));
-      const file = await open(join(folder, nameOf(epoch)), 'wx').catch((error) => {
-        throw unavailable(error);
-      });
-      await syncDirectory(folder);
-      const ledger = new Ledger(folder, lock, file, epoch);
-      await ledger.#readEarlier();
+      if (after === 0) await makeDirectory(folder);
+      lock = await OwnerLock.acquire(folder);
+      const accounts = new Accounts();
+      const reader = new LedgerReader(folder);
+      const latest = Math.max(after, (await epochsIn(folder)).at(-1) ?? 0);
+      // Damage is found before a file is created, so that tries in vain leave none.
+      await reader.advance(latest, (charge) => accounts.add(charge));
+      const file = await LedgerFile.create(folder, latest + 1, files);
+      const ledger = new Ledger(latest + 1, { folder, lock, file, accounts });
+      await reader
+        .advance(latest, (charge) => accounts.add(charge))
+        .catch(async (error) => {
+          await file.close();
+          throw error;
+        });
       return ledger;
     } catch (error) {
-      await lock.release();
-      throw error;
+      await lock?.release();
+      throw error instanceof MillraceError && error.reason === 'LEDGER_DAMAGED'
+        ? error
+        : unavailable(error as Error);
     }
   }
 
@@ -91,13 +107,14 @@ export class Ledger {
   /** Throws what `charge` would throw now, and charges nothing. */
   check({ analyst, windows, loss }: Charge, granted: PrivacyTarget): void {
     this.#checkOwner();
-    if (systemClock.nowMs() < this.#latestMs - CLOCK_TOLERANCE_MS)
+    const { latestMs } = this.#accounts;
+    if (systemClock.nowMs() < latestMs - CLOCK_TOLERANCE_MS)
       throw new MillraceError(
         'CLOCK_SET_BACK',
-        `the clock is before ${new Date(this.#latestMs).toISOString()}, when the ledger was last written`,
+        `the clock is before ${new Date(latestMs).toISOString()}, when the ledger was last written`,
       );
     for (const window of windows) {
-      const { account } = this.#accountOf(analyst, window);
+      const { account } = this.#accounts.of(analyst, window);
       if (account.epsilon(granted.delta, loss) <= granted.epsilon * (1 + ROUNDING)) continue;
       throw budgetSpent(analyst, window, account, granted);
     }
@@ -109,26 +126,16 @@ export class Ledger {
    */
   async charge(charge: Charge, granted: PrivacyTarget): Promise<void> {
     this.check(charge, granted);
-    const timeMs = Math.max(systemClock.nowMs(), this.#latestMs);
-    this.#apply(charge, timeMs);
-    try {
-      await this.#queue.append([Buffer.from(lineOf({ timeMs, ...charge }))]);
-    } catch (error) {
-      this.#lost ??= error as Error;
-      throw unavailable(error as Error);
-    }
+    const line = { timeMs: Math.max(systemClock.nowMs(), this.#accounts.latestMs), ...charge };
+    this.#accounts.add(line);
+    await this.#queue.append([chargeLine(line)]).catch((error) => {
+      throw unavailable(error);
+    });
   }
 
   /** What the analyst has spent in each window that was charged. */
   spent(analyst: string, delta: number): Spent[] {
-    return [...(this.#accounts.get(analyst) ?? [])]
-      .map(([window, { account, queries }]) => ({
-        window,
-        epsilon: account.epsilon(delta),
-        delta: account.delta,
-        queries,
-      }))
-      .sort((a, b) => (a.window < b.window ? -1 : 1));
+    return this.#accounts.spent(analyst, delta);
   }
 
   async close(): Promise<void> {
@@ -140,40 +147,53 @@ export class Ledger {
 
   async #write(lines: Uint8Array[]): Promise<number> {
     this.#checkOwner();
-    const bytes = Buffer.concat(lines);
-    await writeFully(this.#file, bytes, this.#end);
-    this.#end += bytes.length;
-    await this.#file.datasync();
-    const latest = await latestEpoch(this.#folder);
-    if (latest !== this.#epoch) throw new Error(`another owner has taken over with epoch ${latest}`);
-    return 0;
+    try {
+      await this.#file.append(Buffer.concat(lines));
+      const latest = (await epochsIn(this.#folder)).at(-1) ?? 0;
+      if (latest !== this.epoch) throw new Error(`another owner has taken over with epoch ${latest}`);
+      return 0;
+    } catch (error) {
+      this.#lost ??= error as Error;
+      throw error;
+    }
   }
 
   #checkOwner(): void {
     if (this.#lost !== undefined) throw unavailable(this.#lost);
   }
+}
 
-  async #readEarlier(): Promise<void> {
-    const names = (await readdir(this.#folder)).filter((name) => epochOf(name) < this.#epoch).sort();
-    for (const name of names) {
-      const path = join(this.#folder, name);
-      for (const { timeMs, ...charge } of readLines(await readFile(path), path)) this.#apply(charge, timeMs);
-    }
-  }
+/** What every analyst has spent of every data window. */
+class Accounts {
+  /** When the latest charge was made. */
+  latestMs = 0;
+  readonly #held = new Map<string, Map<string, { account: PrivacyAccount; queries: number }>>();
 
-  #apply({ analyst, windows, loss }: Charge, timeMs: number): void {
-    this.#latestMs = Math.max(this.#latestMs, timeMs);
+  add({ analyst, windows, loss, timeMs }: ChargeLine): void {
+    this.latestMs = Math.max(this.latestMs, timeMs);
     for (const window of windows) {
-      const held = this.#accountOf(analyst, window);
+      const held = this.of(analyst, window);
       held.account.add(loss);
       held.queries++;
-      const windowsOf = this.#accounts.get(analyst) ?? new Map();
-      this.#accounts.set(analyst, windowsOf.set(window, held));
+      const windowsOf = this.#held.get(analyst) ?? new Map();
+      this.#held.set(analyst, windowsOf.set(window, held));
     }
   }
 
-  #accountOf(analyst: string, window: string): { account: PrivacyAccount; queries: number } {
-    return this.#accounts.get(analyst)?.get(window) ?? { account: new PrivacyAccount(), queries: 0 };
+  of(analyst: string, window: string): { account: PrivacyAccount; queries: number } {
+    return this.#held.get(analyst)?.get(window) ?? { account: new PrivacyAccount(), queries: 0 };
+  }
+
+  /** By window. */
+  spent(analyst: string, delta: number): Spent[] {
+    return [...(this.#held.get(analyst) ?? [])]
+      .map(([window, { account, queries }]) => ({
+        window,
+        epsilon: account.epsilon(delta),
+        delta: account.delta,
+        queries,
+      }))
+      .sort((a, b) => (a.window < b.window ? -1 : 1));
   }
 }
 
@@ -190,43 +210,6 @@ function budgetSpent(
     `${analyst} has ε = ${left} and δ = ${deltaLeft} left in window ${window}; the query costs more`,
     { metadata: { window, epsilon_left: left, delta_left: deltaLeft } },
   );
-}
-
-type Line = Charge & { readonly timeMs: number };
-
-function lineOf(line: Line): string {
-  const text = JSON.stringify(line);
-  return `${checksum(text)} ${text}\n`;
-}
-
-function checksum(text: string): string {
-  return crc32(text).toString(16).padStart(8, '0');
-}
-
-/** Lines of one owner. What follows the last whole line was never acknowledged; any other fault is damage. */
-function readLines(bytes: Buffer, path: string): Line[] {
-  const end = bytes.lastIndexOf('\n') + 1;
-  const texts = bytes.toString('utf8', 0, end).split('\n').slice(0, -1);
-  return texts.map((text, i) => {
-    const content = text.slice(9);
-    if (text.slice(0, 8) === checksum(content)) return JSON.parse(content) as Line;
-    throw new MillraceError('LEDGER_DAMAGED', `${path}:${i + 1}: the line is damaged`, {
-      metadata: { file: path, line: String(i + 1) },
-    });
-  });
-}
-
-async function latestEpoch(folder: string): Promise<number> {
-  return Math.max(0, ...(await readdir(folder)).map(epochOf).filter(Number.isFinite));
-}
-
-/** NaN of other files. */
-function epochOf(name: string): number {
-  return Number(NAME.exec(name)?.[1] ?? Number.NaN);
-}
-
-function nameOf(epoch: number): string {
-  return `ledger-${String(epoch).padStart(8, '0')}.jsonl`;
 }
 
 function unavailable(cause: Error): MillraceError {
