@@ -5,6 +5,7 @@ import { ConfigSource } from '../../common/config.ts';
 import { eventsSchema } from '../../common/log/check-feedback.ts';
 import { openLog } from '../../common/log/open-log.ts';
 import { Pseudonyms } from '../../common/rights/pseudonyms.ts';
+import { ForgetRequests } from '../logging/forgetting/requests.ts';
 import { parseColumnMap } from '../training/import/columns.ts';
 import { readDataset } from '../training/import/dataset.ts';
 import { pseudonymised } from '../training/import/pseudonymised.ts';
@@ -78,7 +79,12 @@ export async function importFiles(
   }
   const writing = (events: number, total: number): void => progress('writing', events, total);
   await using log = await openLog(config);
-  return { done: await importIntoLog(log, pseudonymised(dataset, pseudonyms), writing), report };
+  const requests = await ForgetRequests.open(home);
+  const options = {
+    onProgress: writing,
+    forgottenUntilMs: (userId: string) => requests.forgottenUntilMs(userId),
+  };
+  return { done: await importIntoLog(log, pseudonymised(dataset, pseudonyms), options), report };
 }
 
 /** Names of actions in the file to Millrace's; undefined for what is neither. */
@@ -103,6 +109,7 @@ function printBadRows({ rows, bad, firstBad }: ImportReport): void {
 
 function summary(done: LogImport, { rows, bad }: ImportReport, home: string): string {
   if (!done.imported) return `nothing new: the log in ${home} holds this data set already`;
+  const left = done.forgotten === 0 ? '' : `, ${done.forgotten} of people who are forgotten`;
   const counts = `${done.items} items, ${done.users} users and ${done.interactions} interactions`;
-  return `${counts} from ${rows} rows (${bad} bad) are in the log of ${home} from offset ${done.firstOffset}`;
+  return `${counts} from ${rows} rows (${bad} bad${left}) are in the log of ${home} from offset ${done.firstOffset}`;
 }

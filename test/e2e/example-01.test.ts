@@ -5,7 +5,7 @@ import { text } from 'node:stream/consumers';
 import { expect, test, vi } from 'vitest';
 import { projectRoot } from '../../common/root.ts';
 import { addressesSchema } from '../../common/service.ts';
-import { freePorts } from '../support/processes.ts';
+import { freePorts } from '../support/ports.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 
 vi.setConfig({ testTimeout: 300_000 });

@@ -8,7 +8,8 @@ import { contracts } from '../../common/rpc/services.ts';
 import { RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { DegradedReason, RequestContext } from '../../gen/millrace/type/v1/type.ts';
 import { OneProcess } from '../support/one-process.ts';
-import { freePorts, Processes } from '../support/processes.ts';
+import { freePorts } from '../support/ports.ts';
+import { Processes } from '../support/processes.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyHome } from '../support/tiny-home.ts';
 

@@ -1,9 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { projectRoot } from '../../common/root.ts';
 import { addressesSchema, type ServiceName } from '../../common/service.ts';
 import { untilServing } from './health.ts';
+import { freePorts } from './ports.ts';
 
 /** In the order in which they are best started. */
 export const SERVICES: readonly ServiceName[] = [
@@ -145,18 +145,4 @@ export async function freeAddresses(): Promise<ServiceAddresses> {
   const ports = await freePorts(SERVICES.length);
   for (const [i, name] of SERVICES.entries()) addresses[name] = `127.0.0.1:${ports[i]}`;
   return addressesSchema.parse(addresses);
-}
-
-/** Ports of this machine that are free now. */
-export async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as { port: number }).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }

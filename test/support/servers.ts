@@ -6,7 +6,7 @@ import { homedir, tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { pause } from '../../common/clock.ts';
 import { projectRoot } from '../../common/root.ts';
-import { freePorts } from './processes.ts';
+import { freePorts } from './ports.ts';
 
 const START_TIMEOUT_MS = 20_000;
 const POLL_MS = 20;
@@ -81,7 +81,7 @@ export class TestServer implements AsyncDisposable {
   async kill(): Promise<void> {
     const child = this.#child;
     this.#child = undefined;
-    if (child === undefined) return;
+    if (child === undefined || child.exitCode !== null || child.signalCode !== null) return;
     const ended = new Promise((resolve) => child.once('close', resolve));
     child.kill('SIGKILL');
     await ended;
@@ -113,6 +113,7 @@ export class TestServer implements AsyncDisposable {
         throw new Error(`${program} did not start: ${errors}`);
       await pause(POLL_MS);
     }
+    if (child.exitCode !== null) throw new Error(`${program}: another server is at its port: ${errors}`);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -63,6 +63,6 @@ export async function writeDemoWorld(
       },
       positions: events.positions,
     },
-    onProgress,
+    { onProgress },
   );
 }

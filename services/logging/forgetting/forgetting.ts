@@ -61,8 +61,7 @@ export class Forgetting {
 
   /** Goes on with what is pending. */
   static async open(parts: Parts): Promise<Forgetting> {
-    const path = join(parts.source.home, 'rights', 'forgotten.json');
-    return new Forgetting(parts, await ForgetRequests.open(path));
+    return new Forgetting(parts, await ForgetRequests.open(parts.source.home));
   }
 
   /** Records a request; answers the one under way if there is one. Durable on return. */

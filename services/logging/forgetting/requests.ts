@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { MillraceError } from '../../../common/errors.ts';
 import { makeDirectory, replaceFile } from '../../../common/log/durable-files.ts';
@@ -45,8 +45,9 @@ export class ForgetRequests {
     for (const request of requests) this.#bury(request);
   }
 
-  /** CONFIG_INVALID, naming the file, where it is not what was written. */
-  static async open(path: string): Promise<ForgetRequests> {
+  /** Those of a MILLRACE_HOME. CONFIG_INVALID, naming the file, where it is not what was written. */
+  static async open(home: string): Promise<ForgetRequests> {
+    const path = join(home, 'rights', 'forgotten.json');
     await makeDirectory(dirname(path));
     const text = await readFile(path, 'utf8').catch((error) => {
       if (error.code === 'ENOENT') return undefined;
@@ -74,9 +75,12 @@ export class ForgetRequests {
 
   /** Whether what a user did at a time is forgotten. */
   isForgotten(userId: string, timeMs: number): boolean {
-    if (timeMs > this.#latestMs) return false;
-    const requestedMs = this.#requestedMs.get(this.#tombstoneOf(userId));
-    return requestedMs !== undefined && timeMs <= requestedMs;
+    return timeMs <= this.#latestMs && timeMs <= this.forgottenUntilMs(userId);
+  }
+
+  /** The latest time at which what a user did is forgotten; −Infinity: none. */
+  forgottenUntilMs(userId: string): number {
+    return this.#requestedMs.get(this.#tombstoneOf(userId)) ?? Number.NEGATIVE_INFINITY;
   }
 
   /** Records a request, durably on return. */

@@ -11,6 +11,7 @@ import { SegmentLog } from '../../../common/log/segment-log.ts';
 import { Pseudonyms } from '../../../common/rights/pseudonyms.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { NATS, TestServer } from '../../../test/support/servers.ts';
+import { ForgetRequests } from '../../logging/forgetting/requests.ts';
 import { type LogData, readLog } from '../dataset/from-log.ts';
 import { type Dataset, type DatasetOptions, readDataset } from './dataset.ts';
 import { pseudonymised } from './pseudonymised.ts';
@@ -79,7 +80,14 @@ async function read(folder: string, untilOffset?: number): Promise<LogData> {
 describe('importIntoLog', () => {
   it('gives back what the files say: items by file order, feedback by time, ties by ordinal', async () => {
     const done = await imported(log, await dataset());
-    expect(done).toEqual({ imported: true, items: 4, users: 2, interactions: 5, firstOffset: 0 });
+    expect(done).toEqual({
+      imported: true,
+      items: 4,
+      users: 2,
+      interactions: 5,
+      forgotten: 0,
+      firstOffset: 0,
+    });
     const data = await read(log);
     const { catalogue } = data;
     expect(Array.from({ length: catalogue.size }, (_, ordinal) => catalogue.idOf(ordinal))).toEqual([
@@ -170,9 +178,10 @@ it.skipIf(NATS.program === undefined)(
       },
     };
     await using log = await NatsLog.open(config);
-    const ended = importIntoLog(log, source, (done) => {
+    const onProgress = (done: number): void => {
       if (done === 8_192) void server.kill();
-    });
+    };
+    const ended = importIntoLog(log, source, { onProgress });
     await expect(ended).rejects.toMatchObject({
       reason: 'LOG_UNAVAILABLE',
       message: expect.stringContaining('run the same import again'),
@@ -225,4 +234,42 @@ it('calls people by the names of their time, describes them by those of the firs
   ]);
   expect(names).toEqual([pseudonyms.at('u1', old), pseudonyms.at('u1', late), pseudonyms.at('u2', late)]);
   expect(await imported(log, pseudonymised(source, pseudonyms))).toMatchObject({ imported: false });
+});
+
+it('leaves out people who asked to be forgotten, up to when they asked, and brings nobody back when done again', async () => {
+  const first = await imported(log, await dataset());
+  expect(first).toMatchObject({ users: 2, interactions: 5, forgotten: 0 });
+  const requests = await ForgetRequests.open(folder);
+  await requests.add('u1', 2_500_000, 9_000_000);
+  const options = { forgottenUntilMs: (id: string) => requests.forgottenUntilMs(id) };
+  const namesIn = async (path: string): Promise<unknown[]> => {
+    await using reader = await SegmentLog.openReadOnly(path);
+    const names: unknown[] = [];
+    for await (const { event } of readEventsOf(reader))
+      if (event.user ?? event.feedback)
+        names.push(event.user?.id ?? [event.feedback?.userId, event.feedback?.itemId]);
+    return names;
+  };
+  const source = await dataset();
+  source.userRows[1].attributes.friends = ['u1', 'u2'];
+  const other = join(folder, 'other');
+  await using opened = await LocalLog.open(other);
+  const second = await importIntoLog(opened, source, options);
+  expect(second).toMatchObject({ imported: true, users: 1, interactions: 2, forgotten: 4 });
+  expect(await namesIn(other)).toEqual(['u3', ['u2', 'b'], ['u1', 'new']]);
+  expect(await importIntoLog(opened, source, options)).toMatchObject({ imported: false });
+  for await (const { event } of readEventsOf(opened))
+    if (event.user !== undefined) expect(event.user.attributes.friends.texts?.values).toEqual(['u2']);
+
+  await using erasing = await LocalLog.open(log);
+  const offsets: number[] = [];
+  for await (const { offset, event } of readEventsOf(erasing))
+    if ((event.feedback?.userId ?? event.user?.id) === 'u1' && event.timeMs <= 2_500_000)
+      offsets.push(offset);
+  expect(offsets).toHaveLength(4);
+  await erasing.erase(offsets);
+  expect(await importIntoLog(erasing, await dataset(), options)).toMatchObject({
+    imported: false,
+    forgotten: 4,
+  });
 });

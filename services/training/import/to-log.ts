@@ -8,12 +8,13 @@ import { MillraceError } from '../../../common/errors.ts';
 import { LogError } from '../../../common/log/errors.ts';
 import { readEventsOf, recordOf } from '../../../common/log/events.ts';
 import type { LogRecord, RecordLog } from '../../../common/log/record-log.ts';
+import { FRIENDS_ATTRIBUTE } from '../../../common/users/friends.ts';
 import { Item } from '../../../gen/millrace/features/v1/features.ts';
 import type { Event } from '../../../gen/millrace/logging/v1/logging.ts';
 import type { AttributeValue as WireAttribute } from '../../../gen/millrace/type/v1/type.ts';
 import type { Dataset } from './dataset.ts';
 import { RowFault } from './report.ts';
-import type { AttributeValue, ItemRow } from './rows.ts';
+import type { AttributeValue, ItemRow, UserRow } from './rows.ts';
 
 /** What goes into the log; `actions` are names of `ACTION_BY_NAME`. */
 export interface LogSource
@@ -31,30 +32,43 @@ export interface LogImport {
   readonly items: number;
   readonly users: number;
   readonly interactions: number;
+  /** Rows of users and interactions left out, as they are of people who asked to be forgotten. */
+  readonly forgotten: number;
   /** Offset of the first event written. */
   readonly firstOffset: number;
+}
+
+interface ImportOptions {
+  readonly onProgress?: (done: number, total: number) => void;
+  /** See `ForgetRequests`. */
+  readonly forgottenUntilMs?: (userId: string) => number;
 }
 
 /**
  * Appends a data set to the log. Items come first in their order, so that new ones get ordinals in that order, then users, then
  * interactions by (time, item, row). Event ids come from a hash of the content, by which content that is there already is
- * recognised. All or nothing in local segments; in NATS an import that ended early is completed by doing it again.
+ * recognised. What a user did up to `forgottenUntilMs` is left out. All or nothing in local segments; in NATS an import that ended early is completed by doing it again.
  */
 export async function importIntoLog(
   log: RecordLog,
   source: LogSource,
-  onProgress: (done: number, total: number) => void = () => {},
+  { onProgress = () => {}, forgottenUntilMs = () => Number.NEGATIVE_INFINITY }: ImportOptions = {},
 ): Promise<LogImport> {
   const hash = contentHash(source);
   const prefix = `import-${hash}-`;
   const rows = source.userRows.length + source.interactions.item.length;
-  const { known, present } = await readKnown(log, prefix, rows);
-  if (present.count > 0 && present.count >= rows) return { ...NOTHING, firstOffset: log.endOffset };
-  const { item } = source.interactions;
+  const order = orderOf(source);
+  const left = forgottenRows(source, order, forgottenUntilMs);
+  const forgotten = sumOf(left);
+  const users = source.userRows.length - sumOf(left.subarray(0, source.userRows.length));
+  const { known, present } = await readKnown(log, prefix, left);
+  if (present.count > 0 && present.count + forgotten >= rows)
+    return { ...NOTHING, forgotten, firstOffset: log.endOffset };
   const items = changedItems(source, known.catalogue);
-  const total = items.length + source.userRows.length + item.length;
-  if (total === 0) return { ...NOTHING, firstOffset: log.endOffset };
-  const events = eventsOf(source, items, known, hash);
+  const total = items.length + rows - forgotten;
+  if (total === 0) return { ...NOTHING, forgotten, firstOffset: log.endOffset };
+  const described = { ...source, userRows: unfriended(source, forgottenUntilMs) };
+  const events = eventsOf(described, items, known, { hash, order });
   const missing = withoutPresent(events, prefix, present.numbers);
   const firstOffset = await log.importAll(asRecords(missing, total, onProgress)).catch((error) => {
     if (!(log.mayKeepRejected && error instanceof LogError)) throw error;
@@ -67,13 +81,14 @@ export async function importIntoLog(
   return {
     imported: true,
     items: items.length,
-    users: source.userRows.length,
-    interactions: item.length,
+    users,
+    interactions: rows - forgotten - users,
+    forgotten,
     firstOffset,
   };
 }
 
-const NOTHING = { imported: false, items: 0, users: 0, interactions: 0 };
+const NOTHING = { imported: false, items: 0, users: 0, interactions: 0, forgotten: 0 };
 
 function contentHash({ users, items, userRows, actions, interactions, positions }: LogSource): string {
   const hash = createHash('sha256').update(JSON.stringify([users, items, userRows, actions]));
@@ -83,25 +98,62 @@ function contentHash({ users, items, userRows, actions, interactions, positions 
   return hash.digest('hex').slice(0, 24);
 }
 
-/** What of an import a log has: how many of its events, and which of those with a number. */
+function sumOf(flags: Uint8Array): number {
+  return flags.reduce((sum, flag) => sum + flag, 0);
+}
+
+/** The rows of interactions by (time, item, row). */
+function orderOf({ interactions: { item, timeMs } }: LogSource): Uint32Array {
+  const order = Uint32Array.from(item, (_, row) => row);
+  return order.sort((a, b) => timeMs[a] - timeMs[b] || item[a] - item[b] || a - b);
+}
+
+/** 1 where the event of that number is forgotten: rows of users come first, then interactions in their order. */
+function forgottenRows(
+  source: LogSource,
+  order: Uint32Array,
+  forgottenUntilMs: (userId: string) => number,
+): Uint8Array {
+  const { users, userRows, interactions } = source;
+  const beginMs = beginMsOf(source);
+  const untilMs = Float64Array.from(users, forgottenUntilMs);
+  const rows = new Uint8Array(userRows.length + order.length);
+  for (const [i, { id }] of userRows.entries()) rows[i] = beginMs <= forgottenUntilMs(id) ? 1 : 0;
+  for (const [i, row] of order.entries())
+    rows[userRows.length + i] = interactions.timeMs[row] <= untilMs[interactions.user[row]] ? 1 : 0;
+  return rows;
+}
+
+/** What describes users, without friends who are forgotten. */
+function unfriended(source: LogSource, forgottenUntilMs: (userId: string) => number): UserRow[] {
+  const beginMs = beginMsOf(source);
+  return source.userRows.map(({ id, attributes }) => {
+    const { [FRIENDS_ATTRIBUTE]: friends, ...others } = attributes;
+    if (!Array.isArray(friends)) return { id, attributes };
+    const left = friends.filter((friend) => beginMs > forgottenUntilMs(friend));
+    return { id, attributes: left.length === 0 ? others : { ...others, [FRIENDS_ATTRIBUTE]: left } };
+  });
+}
+
+/** What of an import a log has: how many of its events, and which of those with a number, or are not to be there. */
 interface Present {
   readonly count: number;
   readonly numbers: Uint8Array;
 }
 
-/** The catalogue as the log has it, and which events with the prefix it has. */
+/** The catalogue as the log has it, and which events with the prefix it has; `left`: 1 for those that are not to be there. */
 async function readKnown(
   log: RecordLog,
   prefix: string,
-  rows: number,
+  left: Uint8Array,
 ): Promise<{ known: CatalogueFold; present: Present }> {
   const known = new CatalogueFold();
-  const numbers = new Uint8Array(rows);
+  const numbers = left.slice();
   let count = 0;
   for await (const { event } of readEventsOf(log)) {
     if (event.eventId.startsWith(prefix)) {
       if (event.catalogue === undefined) numbers[numberOf(event, prefix)] = 1;
-      if (event.catalogue === undefined || rows === 0) count++;
+      if (event.catalogue === undefined ? left[numberOf(event, prefix)] === 0 : left.length === 0) count++;
     }
     if (event.catalogue !== undefined) known.apply(event);
   }
@@ -143,7 +195,7 @@ function* eventsOf(
   source: LogSource,
   items: readonly Item[],
   known: CatalogueFold,
-  hash: string,
+  { hash, order }: { hash: string; order: Uint32Array },
 ): Generator<Event> {
   const { user, item, action, value, timeMs } = source.interactions;
   const beginMs = beginMsOf(source);
@@ -160,8 +212,6 @@ function* eventsOf(
   }
   for (const { id, attributes } of source.userRows)
     yield { eventId: eventId(), timeMs: beginMs, user: { id, attributes: wireAttributes(attributes) } };
-  const order = Uint32Array.from(item, (_, row) => row);
-  order.sort((a, b) => timeMs[a] - timeMs[b] || item[a] - item[b] || a - b);
   for (const row of order) {
     const position = source.positions?.[row] ?? -1;
     const feedback = {
