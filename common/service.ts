@@ -4,8 +4,10 @@ import { z } from 'zod';
 import { addressSchema, ConfigSource } from './config.ts';
 import { MillraceError } from './errors.ts';
 import { Access, accessSchema, isLocalAddress } from './rpc/access.ts';
+import { Channel } from './rpc/client.ts';
 import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
 import { RpcServer } from './rpc/server.ts';
+import { Tls } from './rpc/tls.ts';
 import { createLogger, type Logger } from './telemetry/log.ts';
 import { serveMetrics } from './telemetry/metrics.ts';
 import { startTracing } from './telemetry/trace.ts';
@@ -45,6 +47,7 @@ export const SECTIONS = [
   'lake',
   'privacy',
   'access',
+  'tls',
   'rights',
   'train',
 ] as const;
@@ -75,6 +78,17 @@ export function served<S extends GeneratedService>(
 export interface Environment {
   readonly config: ConfigSource;
   readonly log: Logger;
+  /** For its channels. Absent: connections are plain. */
+  readonly tls?: Tls | undefined;
+}
+
+/** A channel to a service of the installation: its address, and TLS, as configured. `address`: where it is, if elsewhere. */
+export function channelTo(
+  name: ServiceName,
+  { config, tls = Tls.of(config) }: Pick<Environment, 'config' | 'tls'>,
+  address = config.section('addresses', addressesSchema)[name],
+): Channel {
+  return new Channel(address, { tls });
 }
 
 /** A component that listens. */
@@ -99,6 +113,9 @@ export async function runService(
   const addresses = config.section('addresses', addressesSchema);
   const telemetry = config.section('telemetry', telemetrySchema);
   const log = createLogger(name);
+  const tls = Tls.of(config, log);
+  const credentials = tls?.serverCredentials();
+  const access = accessOf(config, tls);
   const stopTracing = startTracing({
     service: name,
     otlpUrl: telemetry.otlpUrl,
@@ -108,9 +125,8 @@ export async function runService(
     telemetry.metricsPort === undefined
       ? undefined
       : await serveMetrics(telemetry.metricsPort, telemetry.metricsHost);
-  const component = await create({ config, log });
-  const access = new Access(config.section('access', accessSchema));
-  const server = new RpcServer({ log, access });
+  const component = await create({ config, log, tls });
+  const server = new RpcServer({ log, access, credentials });
   for (const service of component.services) service.addTo(server);
   const port = await server.listen(addresses[name]).catch(async (cause: Error) => {
     await component.close();
@@ -119,9 +135,11 @@ export async function runService(
     });
   });
   component.watchServing((serving) => server.setServing(serving));
-  log.info({ address: addresses[name], port }, 'listening');
-  if (!access.hasTokens && isLocalAddress(addresses[name])) log.info(OPEN);
-  else if (!access.hasTokens) log.warn(CLOSED);
+  log.info({ address: addresses[name], port, encrypted: tls !== undefined }, 'listening');
+  const isLocal = isLocalAddress(addresses[name]);
+  if (!access.knowsCallers && isLocal) log.info(OPEN);
+  else if (!access.knowsCallers) log.warn(CLOSED);
+  if (tls === undefined && !isLocal) log.warn(PLAIN);
   return {
     port,
     stop: async () => {
@@ -133,10 +151,19 @@ export async function runService(
   };
 }
 
-const OPEN =
-  'no access.tokens are configured: everyone on this machine may administer, analyse and read raw data';
-const CLOSED =
-  'no access.tokens are configured: nobody may administer, analyse or read raw data over the network';
+const OPEN = 'access names nobody: everyone on this machine may administer, analyse and read raw data';
+const CLOSED = 'access names nobody: nobody may administer, analyse or read raw data over the network';
+const PLAIN = 'tls is not configured: what goes over the network, tokens too, can be read and altered there';
+
+function accessOf(config: ConfigSource, tls: Tls | undefined): Access {
+  const access = new Access(config.section('access', accessSchema));
+  if (access.knowsCertificates && tls?.checksClients !== true)
+    throw new MillraceError(
+      'CONFIG_INVALID',
+      'configuration: access.certificates: want tls with clientAuth require or request',
+    );
+  return access;
+}
 
 interface ServiceOptions {
   /** Default: that of the process. */

@@ -1,12 +1,11 @@
 import { followLive } from './bundle/boot.ts';
 import type { BundleHost } from './bundle/host.ts';
 import type { CatalogueReplica } from './catalogue/replica.ts';
-import { Channel } from './rpc/client.ts';
 import type { Contract, GeneratedService, Service } from './rpc/contract.ts';
 import { contracts, type FeaturesService, type LoggingService, type StageService } from './rpc/services.ts';
 import {
-  addressesSchema,
   type Component,
+  channelTo,
   type Environment,
   runService,
   runUntilSignal,
@@ -57,9 +56,8 @@ export function runStage(
 ): Promise<void> {
   return runUntilSignal(() =>
     runService(name, async (environment) => {
-      const addresses = environment.config.section('addresses', addressesSchema);
-      const features = new Channel(addresses.features);
-      const logging = new Channel(addresses.logging);
+      const features = channelTo('features', environment);
+      const logging = channelTo('logging', environment);
       const stage = await create(environment, {
         features: features.client(contracts.features),
         logging: logging.client(contracts.logging),

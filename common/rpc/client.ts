@@ -5,6 +5,7 @@ import { injectTrace, inSpan, SpanKind } from '../telemetry/trace.ts';
 import { type Call, checkAlive, remainingMs } from './call.ts';
 import type { Contract, ContractMethod, GeneratedService, Service } from './contract.ts';
 import { fromServiceError } from './status.ts';
+import type { Tls } from './tls.ts';
 
 const CHANNEL_OPTIONS = {
   'grpc.max_receive_message_length': 16 * 1024 * 1024,
@@ -27,12 +28,19 @@ export class Channel {
 
   /**
    * `address`: `host:port`, `unix:path` or any name that grpc-js resolves. `token` goes with every call; default: that of the
-   * process, `MILLRACE_TOKEN`.
+   * process, `MILLRACE_TOKEN`. `tls`: absent: the connection is plain.
    */
-  constructor(address: string, token = process.env.MILLRACE_TOKEN) {
+  constructor(
+    address: string,
+    { token = process.env.MILLRACE_TOKEN, tls }: { token?: string | undefined; tls?: Tls | undefined } = {},
+  ) {
     this.#token = token;
     this.address = address;
-    this.#client = new Client(address, credentials.createInsecure(), CHANNEL_OPTIONS);
+    const secure = tls?.channelCredentials(address);
+    this.#client = new Client(address, secure?.credentials ?? credentials.createInsecure(), {
+      ...CHANNEL_OPTIONS,
+      ...secure?.options,
+    });
   }
 
   /** A client of the service. Deadline, cancellation and trace go along; only UNAVAILABLE is retried, within the deadline. */

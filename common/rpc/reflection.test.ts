@@ -9,10 +9,14 @@ import {
 } from '@grpc/grpc-js';
 import { loadSync } from '@grpc/proto-loader';
 import { expect, test } from 'vitest';
+import { TestAuthority } from '../../test/support/certificates.ts';
+import { temporaryHome } from '../../test/support/temporary-home.ts';
+import { ConfigSource } from '../config.ts';
 import { projectRoot } from '../root.ts';
 import { createLogger } from '../telemetry/log.ts';
 import { RpcServer } from './server.ts';
 import { contracts, type StageService } from './services.ts';
+import { Tls } from './tls.ts';
 
 const PROTO = join(
   projectRoot,
@@ -50,32 +54,47 @@ function ask(client: Client, request: object): Promise<Answer> {
   });
 }
 
-test('reflection names the services and describes each so that every type resolves by its full name', async () => {
-  await using server = new RpcServer({ log: createLogger('test') });
-  server.add(contracts.stage, uncalled);
-  const client = new ServerReflection(
-    `127.0.0.1:${await server.listen('127.0.0.1:0')}`,
-    credentials.createInsecure(),
-  );
-  try {
-    const { listServicesResponse } = await ask(client, { listServices: '' });
-    expect(listServicesResponse?.service.map(({ name }) => name)).toEqual([contracts.stage.name]);
-    for (const { name } of Object.values(contracts)) {
-      const { fileDescriptorResponse } = await ask(client, { fileContainingSymbol: name });
-      const file = (fileDescriptorResponse?.fileDescriptorProto ?? []).map((bytes) =>
-        fromBinary(FileDescriptorProtoSchema, bytes),
-      );
-      expect(
-        file.flatMap(({ package: scope, service }) => service.map((each) => `${scope}.${each.name}`)),
-      ).toContain(name);
-      const names = new Set(file.map((each) => each.name));
-      expect(file.flatMap(({ dependency }) => dependency).filter((path) => !names.has(path))).toEqual([]);
-      const types = file.flatMap(({ messageType }) =>
-        messageType.flatMap(({ field }) => field.map((f) => f.typeName)),
-      );
-      expect(types.filter((type) => type !== '' && !type.startsWith('.'))).toEqual([]);
+test.each([
+  ['plain', false],
+  ['encrypted', true],
+])(
+  'reflection by %s connections names the services and describes each so that every type resolves by its full name',
+  async (_, encrypted) => {
+    await using folder = await temporaryHome();
+    const files = await new TestAuthority().issueInto(folder.home, 'both', {
+      commonName: 'both',
+      names: ['IP:127.0.0.1'],
+    });
+    const tls = encrypted ? Tls.of(new ConfigSource({ MILLRACE_HOME: folder.home, ...files })) : undefined;
+    await using server = new RpcServer({ log: createLogger('test'), credentials: tls?.serverCredentials() });
+    server.add(contracts.stage, uncalled);
+    const address = `127.0.0.1:${await server.listen('127.0.0.1:0')}`;
+    const secure = tls?.channelCredentials(address);
+    const client = new ServerReflection(
+      address,
+      secure?.credentials ?? credentials.createInsecure(),
+      secure?.options,
+    );
+    try {
+      const { listServicesResponse } = await ask(client, { listServices: '' });
+      expect(listServicesResponse?.service.map(({ name }) => name)).toEqual([contracts.stage.name]);
+      for (const { name } of Object.values(contracts)) {
+        const { fileDescriptorResponse } = await ask(client, { fileContainingSymbol: name });
+        const file = (fileDescriptorResponse?.fileDescriptorProto ?? []).map((bytes) =>
+          fromBinary(FileDescriptorProtoSchema, bytes),
+        );
+        expect(
+          file.flatMap(({ package: scope, service }) => service.map((each) => `${scope}.${each.name}`)),
+        ).toContain(name);
+        const names = new Set(file.map((each) => each.name));
+        expect(file.flatMap(({ dependency }) => dependency).filter((path) => !names.has(path))).toEqual([]);
+        const types = file.flatMap(({ messageType }) =>
+          messageType.flatMap(({ field }) => field.map((f) => f.typeName)),
+        );
+        expect(types.filter((type) => type !== '' && !type.startsWith('.'))).toEqual([]);
+      }
+    } finally {
+      client.close();
     }
-  } finally {
-    client.close();
-  }
-});
+  },
+);

@@ -19,6 +19,7 @@ import { extractTrace, inSpan, SpanKind } from '../telemetry/trace.ts';
 import { type Access, isLocalAddress } from './access.ts';
 import type { Call } from './call.ts';
 import type { Contract, ContractMethod, GeneratedService, Service } from './contract.ts';
+import { type GrpcCall, peerSubjects } from './peer-subjects.ts';
 import { addReflection } from './reflection.ts';
 import { removeStaleSocket } from './stale-socket.ts';
 import { toServiceError } from './status.ts';
@@ -33,10 +34,6 @@ const SERVER_OPTIONS = {
 };
 
 type AnyHandler = (request: unknown, call: Call) => unknown;
-type GrpcCall =
-  | ServerUnaryCall<Buffer, Buffer>
-  | ServerWritableStream<Buffer, Buffer>
-  | ServerDuplexStream<Buffer, Buffer>;
 
 /** A listening gRPC server with health, reflection and a graceful end. */
 export class RpcServer {
@@ -46,6 +43,7 @@ export class RpcServer {
   readonly #log: Logger;
   readonly #inFlightMax: number;
   readonly #access: Access | undefined;
+  readonly #credentials: ServerCredentials;
   readonly #ending = new AbortController();
   #inFlight = 0;
   #port = 0;
@@ -53,11 +51,17 @@ export class RpcServer {
 
   /**
    * `inFlightMax`: unary calls beyond it are refused with RESOURCE_EXHAUSTED / OVERLOADED. `access`: who may call what; absent: everyone
-   * everything.
+   * everything. `credentials`: absent: connections are plain.
    */
-  constructor(options: { log: Logger; inFlightMax?: number; access?: Access }) {
+  constructor(options: {
+    log: Logger;
+    inFlightMax?: number;
+    access?: Access;
+    credentials?: ServerCredentials | undefined;
+  }) {
     this.#log = options.log;
     this.#access = options.access;
+    this.#credentials = options.credentials ?? ServerCredentials.createInsecure();
     this.#inFlightMax = options.inFlightMax ?? 1024;
     this.#health.addToServer(this.#server);
   }
@@ -97,7 +101,7 @@ export class RpcServer {
     await removeStaleSocket(address);
     if (address.startsWith('unix:')) await removeDeadSocket(address.slice('unix:'.length));
     this.#port = await new Promise<number>((resolve, reject) =>
-      this.#server.bindAsync(address, ServerCredentials.createInsecure(), (error, port) =>
+      this.#server.bindAsync(address, this.#credentials, (error, port) =>
         error ? reject(error) : resolve(port),
       ),
     );
@@ -194,8 +198,11 @@ export class RpcServer {
 
   #admitted({ role }: ContractMethod, grpcCall: GrpcCall, signal: AbortSignal): Call {
     const call = serverCall(grpcCall, signal);
-    const authorization = grpcCall.metadata.get('authorization')[0]?.toString();
-    const caller = this.#access?.admit(role, authorization, this.#isLocal);
+    const presented = {
+      authorization: grpcCall.metadata.get('authorization')[0]?.toString(),
+      subjects: () => peerSubjects(grpcCall),
+    };
+    const caller = this.#access?.admit(role, presented, this.#isLocal);
     return caller === undefined ? call : { ...call, caller };
   }
 

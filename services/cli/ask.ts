@@ -2,7 +2,6 @@ import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { ConfigSource } from '../../common/config.ts';
 import { rootCall } from '../../common/rpc/call.ts';
-import { addressesSchema } from '../../common/service.ts';
 import {
   type ExplainResponse,
   RecommendRequest,
@@ -39,8 +38,7 @@ export function askCommand(): Command {
 }
 
 async function ask(userId: string, options: AskOptions): Promise<void> {
-  const addresses = new ConfigSource().section('addresses', addressesSchema);
-  using door = new FrontDoor({ ...addresses, orchestrator: options.address ?? addresses.orchestrator });
+  using door = new FrontDoor(new ConfigSource(), options.address);
   const answer = await answerOf(door, userId, options);
   const response = 'candidates' in answer ? answer.response : answer;
   if (options.failDegraded && response !== undefined && response.degraded.length > 0) process.exitCode = 1;

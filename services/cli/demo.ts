@@ -1,7 +1,6 @@
 import { Command, InvalidArgumentError } from 'commander';
 import pc from 'picocolors';
 import { rootCall } from '../../common/rpc/call.ts';
-import { addressesSchema } from '../../common/service.ts';
 import { type ExplainResponse, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { hintLines } from './demo/hints.ts';
 import { favourites, openAndAsk } from './demo/learning.ts';
@@ -41,8 +40,7 @@ async function demo({ once = false, users }: DemoOptions): Promise<void> {
   const steps = new Steps();
   await using running = await startDemo(steps, users);
   const interrupted = untilSignal();
-  const { features } = addressesSchema.parse({});
-  using door = new FrontDoor({ orchestrator: running.address, features });
+  using door = new FrontDoor(running.config, running.address);
   const people = demoPeople(running.world);
   for (const person of people) await showPerson(door, person);
   await showLearning(door, running, people[0]);

@@ -1,7 +1,9 @@
+import type { ConfigSource } from '../../common/config.ts';
 import type { MillraceError } from '../../common/errors.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
-import { Channel } from '../../common/rpc/client.ts';
+import type { Channel } from '../../common/rpc/client.ts';
 import { contracts, type FeaturesService, type OrchestratorService } from '../../common/rpc/services.ts';
+import { channelTo } from '../../common/service.ts';
 import { decodeUser, type User } from '../../common/user-state.ts';
 import type { Item } from '../../gen/millrace/features/v1/features.ts';
 
@@ -13,9 +15,12 @@ export class FrontDoor implements Disposable {
   readonly #channels: Channel[];
   readonly #features: FeaturesService[];
 
-  /** `features` is asked for items where the front door does not serve the catalogue itself. */
-  constructor(addresses: { orchestrator: string; features: string }) {
-    this.#channels = [new Channel(addresses.orchestrator), new Channel(addresses.features)];
+  /**
+   * `address`: of the front door, where it is not the configured one. The features service is asked for items where the front door does
+   * not serve the catalogue itself.
+   */
+  constructor(config: ConfigSource, address?: string) {
+    this.#channels = [channelTo('orchestrator', { config }, address), channelTo('features', { config })];
     this.orchestrator = this.#channels[0].client(contracts.orchestrator);
     this.#features = this.#channels.map((channel) => channel.client(contracts.features));
   }

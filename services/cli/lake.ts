@@ -14,9 +14,8 @@ import { TABLES } from '../../common/lake/schema.ts';
 import { checkSql } from '../../common/lake/sql-subset.ts';
 import { findLogReader, openLogReader } from '../../common/log/open-log.ts';
 import { rootCall } from '../../common/rpc/call.ts';
-import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
-import { addressesSchema } from '../../common/service.ts';
+import { channelTo } from '../../common/service.ts';
 import { sizeText } from './bytes.ts';
 import { ProgressBars } from './progress-bar.ts';
 import { tableLines } from './table.ts';
@@ -85,7 +84,7 @@ async function roll(): Promise<void> {
 
 /** Tells the logging service, if it runs, that its retention may go on up to here. */
 async function commitOffset(source: ConfigSource, offset: number): Promise<void> {
-  using channel = new Channel(source.section('addresses', addressesSchema).logging);
+  using channel = channelTo('logging', { config: source });
   const logging = channel.client(contracts.logging);
   await logging
     .commit({ consumer: 'lake', offset }, rootCall({ timeoutMs: COMMIT_TIMEOUT_MS }))

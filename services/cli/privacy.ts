@@ -7,9 +7,8 @@ import { lakeConfig } from '../../common/lake/config.ts';
 import { openLake } from '../../common/lake/lake.ts';
 import { LocalField, type LocalPrivacyConfig } from '../../common/privacy/local-field.ts';
 import { type Call, rootCall } from '../../common/rpc/call.ts';
-import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type PrivacyService } from '../../common/rpc/services.ts';
-import { addressesSchema } from '../../common/service.ts';
+import { channelTo } from '../../common/service.ts';
 import {
   GroupBy,
   Noise,
@@ -47,7 +46,7 @@ const NOISES: Readonly<Record<string, Noise>> = {
 /** `millrace privacy query|local|budget|forget|forget-status|rotate-key`. */
 export function privacyCommand(): Command {
   const command = new Command('privacy').description(
-    'private statistics, what is left to ask, and people to forget (a running Millrace; MILLRACE_TOKEN says who asks)',
+    'private statistics, what is left to ask, and people to forget (a running Millrace; MILLRACE_TOKEN, or else the certificate of tls, says who asks)',
   );
   command
     .command('query')
@@ -168,9 +167,9 @@ async function budget({ json }: { json?: boolean }): Promise<void> {
 
 /** The front door has private answers where all of Millrace is one process; else the logging service has. */
 async function asked<T>(ask: (privacy: PrivacyService, call: Call) => Promise<T>): Promise<T> {
-  const { orchestrator, logging } = new ConfigSource().section('addresses', addressesSchema);
-  using door = new Channel(orchestrator);
-  using log = new Channel(logging);
+  const config = new ConfigSource();
+  using door = channelTo('orchestrator', { config });
+  using log = channelTo('logging', { config });
   const call = rootCall({ timeoutMs: TIMEOUT_MS });
   try {
     return await ask(door.client(contracts.privacy), call);

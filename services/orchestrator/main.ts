@@ -1,19 +1,17 @@
-import { Channel } from '../../common/rpc/client.ts';
 import { contracts } from '../../common/rpc/services.ts';
-import { addressesSchema, runService, runUntilSignal } from '../../common/service.ts';
+import { channelTo, runService, runUntilSignal } from '../../common/service.ts';
 import { createOrchestrator } from './server.ts';
 
 /** Serves the orchestrator, with every stage behind the address that the configuration names. */
 export function main(): Promise<void> {
   return runUntilSignal(() =>
     runService('orchestrator', async (environment) => {
-      const addresses = environment.config.section('addresses', addressesSchema);
-      const features = new Channel(addresses.features);
-      const candidates = new Channel(addresses.candidates);
-      const filtering = new Channel(addresses.filtering);
-      const ranking = new Channel(addresses.ranking);
-      const reranking = new Channel(addresses.reranking);
-      const logging = new Channel(addresses.logging);
+      const features = channelTo('features', environment);
+      const candidates = channelTo('candidates', environment);
+      const filtering = channelTo('filtering', environment);
+      const ranking = channelTo('ranking', environment);
+      const reranking = channelTo('reranking', environment);
+      const logging = channelTo('logging', environment);
       const peers = {
         features: features.client(contracts.features),
         candidates: candidates.client(contracts.candidates),

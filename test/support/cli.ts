@@ -15,13 +15,14 @@ export interface CliResult {
 export function startCli(
   args: readonly string[],
   home: string,
+  env: Readonly<Record<string, string>> = {},
 ): { child: ChildProcess; result: Promise<CliResult> } {
   const child = spawn(
     process.execPath,
     ['--import', 'tsx', join(projectRoot, 'services/cli/main.ts'), ...args],
     {
       cwd: projectRoot,
-      env: { ...process.env, MILLRACE_HOME: home, MILLRACE_LOG_LEVEL: 'warn', NO_COLOR: '1' },
+      env: { ...process.env, MILLRACE_HOME: home, MILLRACE_LOG_LEVEL: 'warn', NO_COLOR: '1', ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     },
   );
@@ -37,6 +38,10 @@ export function startCli(
 }
 
 /** Runs a command to its end. */
-export function runCli(args: readonly string[], home: string): Promise<CliResult> {
-  return startCli(args, home).result;
+export function runCli(
+  args: readonly string[],
+  home: string,
+  env?: Readonly<Record<string, string>>,
+): Promise<CliResult> {
+  return startCli(args, home, env).result;
 }

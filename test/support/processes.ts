@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { join } from 'node:path';
+import { ConfigSource } from '../../common/config.ts';
 import { projectRoot } from '../../common/root.ts';
+import { Tls } from '../../common/rpc/tls.ts';
 import { addressesSchema, type ServiceName } from '../../common/service.ts';
 import { untilServing } from './health.ts';
 import { freePorts } from './ports.ts';
@@ -88,7 +90,9 @@ export class Processes implements AsyncDisposable {
     const early = running.ended.then(() => {
       throw new Error(`millrace serve ${name} ended: ${running.stderr()}`);
     });
-    await Promise.race([untilServing(this.addresses[name], START_TIMEOUT_MS), early]);
+    const { home, env } = this.#options;
+    const tls = Tls.of(new ConfigSource({ MILLRACE_HOME: home, ...env }));
+    await Promise.race([untilServing(this.addresses[name], START_TIMEOUT_MS, tls), early]);
   }
 
   /** The id of the service's process; undefined while it is not running. */

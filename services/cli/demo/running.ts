@@ -28,6 +28,7 @@ const INTERRUPTED = 130;
 /** The demo's world, trained on and served in this process. */
 export interface Demo extends AsyncDisposable {
   readonly home: string;
+  readonly config: ConfigSource;
   /** Where the front door listens. */
   readonly address: string;
   readonly world: DemoWorld;
@@ -66,6 +67,7 @@ export async function startDemo(steps: Steps, userCount: number): Promise<Demo> 
     );
     return {
       home,
+      config,
       address: `127.0.0.1:${running.port}`,
       world,
       manifest,

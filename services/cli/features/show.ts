@@ -3,7 +3,6 @@ import { ACTION_BY_NAME } from '../../../common/actions.ts';
 import { systemClock } from '../../../common/clock.ts';
 import { ConfigSource } from '../../../common/config.ts';
 import { Pseudonyms } from '../../../common/rights/pseudonyms.ts';
-import { addressesSchema } from '../../../common/service.ts';
 import type { User } from '../../../common/user-state.ts';
 import { AGGREGATE_INDEX, userAggregates } from '../../../common/users/aggregates.ts';
 import { friendsOf } from '../../../common/users/friends.ts';
@@ -48,8 +47,7 @@ interface Named {
 /** Prints what a running Millrace knows of a user. */
 export async function showUser(userId: string, { json, address }: Options): Promise<void> {
   const source = new ConfigSource();
-  const addresses = source.section('addresses', addressesSchema);
-  using door = new FrontDoor({ ...addresses, orchestrator: address ?? addresses.orchestrator });
+  using door = new FrontDoor(source, address);
   const { user, offset } = await door.user(Pseudonyms.open(source).upTo(userId, systemClock.nowMs()));
   const portrait = await portraitOf(user, offset, door);
   const lines = json ? [JSON.stringify(portrait, null, 2)] : portraitLines(portrait);

@@ -3,7 +3,6 @@ import pc from 'picocolors';
 import { pause } from '../../../common/clock.ts';
 import { ConfigSource } from '../../../common/config.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
-import { addressesSchema } from '../../../common/service.ts';
 import type { ForgetStatus } from '../../../gen/millrace/logging/v1/logging.ts';
 import { FrontDoor } from '../front-door.ts';
 import { ProgressBars } from '../progress-bar.ts';
@@ -74,7 +73,7 @@ async function statusesOf(door: FrontDoor, userId: string): Promise<ForgetStatus
 }
 
 function openDoor(): FrontDoor {
-  return new FrontDoor(new ConfigSource().section('addresses', addressesSchema));
+  return new FrontDoor(new ConfigSource());
 }
 
 function statusLines({ requestId, requestedMs, deadlineMs, done, stores }: ForgetStatus): string[] {

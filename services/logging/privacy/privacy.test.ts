@@ -66,7 +66,7 @@ describe('private answers', () => {
   });
 
   async function as<T>(token: string | undefined, ask: (channel: Channel) => Promise<T>): Promise<T> {
-    const channel = new Channel(opened.address, token);
+    const channel = new Channel(opened.address, { token });
     try {
       return await ask(channel);
     } finally {
