@@ -54,6 +54,10 @@ export const BENCHES: Readonly<Record<string, { measures: string; load: () => Pr
     measures: 'score regularisation: churn against the teacher and NDCG@10 for each lambda',
     load: async () => (await import('./stability.ts')).stabilityBench,
   },
+  tls: {
+    measures: 'what encryption, and roles by certificate, cost a Recommend through seven processes: CPU',
+    load: async () => (await import('./tls.ts')).tlsBench,
+  },
   'user-state': {
     measures: 'GetUserState calls/s per core with a history of 200 events, in process and over Redis',
     load: async () => (await import('./user-state.ts')).userStateBench,
