@@ -6,7 +6,10 @@ export interface Ratio {
 
 const OVER_BITS = 20;
 
-/** The least ratio with at least 20 significant bits that is not below `value`, so that noise is never less than asked for. */
+/**
+ * The least ratio with at least 20 significant bits that is not below `value`, so that noise is never less than asked for. A RangeError
+ * unless `value` is positive and finite, as of `ratioAtMost`.
+ */
 export function ratioAtLeast(value: number): Ratio {
   const under = denominator(value);
   return { over: Math.ceil(value * under), under };
@@ -20,6 +23,8 @@ export function ratioAtMost(value: number): Ratio {
 
 /** A power of two, so that multiplying by it is exact. */
 function denominator(value: number): number {
+  if (!(value > 0 && value < Number.POSITIVE_INFINITY))
+    throw new RangeError(`${value} is not positive and finite`);
   let under = 1;
   while (value * under < 2 ** OVER_BITS) under *= 2;
   return under;

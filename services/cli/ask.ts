@@ -10,6 +10,7 @@ import {
 } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { FrontDoor } from './front-door.ts';
 import { degradedLine, explainedLines, outcomesLine, slateLines } from './slate-lines.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const LIMIT_DEFAULT = 10;
 const TIMEOUT_MS = 5_000;
@@ -70,9 +71,4 @@ async function answerOf(
   }
   const request = RecommendRequest.fromPartial({ userId, limit });
   return explain ? orchestrator.explain({ request }, call) : orchestrator.recommend(request, call);
-}
-
-function wholeNumber(text: string): number {
-  if (!/^\d{1,9}$/.test(text)) throw new InvalidArgumentError('expected a whole number');
-  return Number(text);
 }

@@ -22,6 +22,7 @@ import { orchestratorSchema } from '../orchestrator/config.ts';
 import { addForgetCommands } from './privacy/forget.ts';
 import { addRotateKeyCommand } from './privacy/rotate-key.ts';
 import { tableLines } from './table.ts';
+import { wholeNumber } from './whole-number.ts';
 
 const TIMEOUT_MS = 120_000;
 const STATISTICS: Readonly<Record<string, Statistic>> = {
@@ -59,8 +60,8 @@ export function privacyCommand(): Command {
     .addOption(new Option('--by <group>', 'what groups are made of').choices(Object.keys(GROUPS)))
     .addOption(new Option('--action <name...>', 'actions that count').choices([...ACTION_BY_NAME.keys()]))
     .addOption(new Option('--noise <law>').choices(Object.keys(NOISES)).default('laplace'))
-    .option('--groups <n>', 'groups that one user counts in', number, 1)
-    .option('--events <n>', 'events of one user that count in a group', number, 1)
+    .option('--groups <n>', 'groups that one user counts in', wholeNumber, 1)
+    .option('--events <n>', 'events of one user that count in a group', wholeNumber, 1)
     .option('--low <n>', 'least value', number)
     .option('--high <n>', 'greatest value', number)
     .option('--edges <n,n>', 'ends of the buckets of a histogram', numbers)

@@ -73,7 +73,7 @@ export class PrivateAnswers implements PrivacyService {
     const totals = await this.#inTurn(async () => {
       ledger.check(charge, granted);
       await using lake = await openLake({ ...lakeConfig(this.#source), engine: 'duckdb' });
-      const exact = await totalsOf(lake, query, plan.amounts, call.signal);
+      const exact = await totalsOf(lake, query, plan.amounts, call);
       await ledger.charge(charge, granted);
       return exact;
     });

@@ -207,7 +207,7 @@ function budgetSpent(
   const deltaLeft = String(Math.max(0, delta - account.delta));
   return new MillraceError(
     'PRIVACY_BUDGET_SPENT',
-    `${analyst} has ε = ${left} and δ = ${deltaLeft} left in window ${window}; the query costs more`,
+    `${analyst} has ε = ${left} and δ = ${deltaLeft} left in window ${window}; the query costs more: ask with a smaller epsilon, or about another month`,
     { metadata: { window, epsilon_left: left, delta_left: deltaLeft } },
   );
 }

@@ -2,6 +2,8 @@ import { createHash } from 'node:crypto';
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { PrivacyAccount } from '../../../common/privacy/accountant.ts';
+import { ExactNoise } from '../../../common/privacy/exact-noise.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import { Channel } from '../../../common/rpc/client.ts';
 import { contracts } from '../../../common/rpc/services.ts';
@@ -16,6 +18,8 @@ import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { type LakeHome, lakeHome } from '../../../test/support/lakes.ts';
 import { type Opened, openLogging } from '../fixtures/open.ts';
 import { inCatalogue, intoLake, rated, shown } from './fixtures/people.ts';
+import { planOf } from './plan.ts';
+import { checkedQuery, windowsOf } from './query.ts';
 
 const call = () => rootCall({ timeoutMs: 60_000 });
 const PEOPLE = 400;
@@ -201,6 +205,32 @@ describe('private answers', () => {
     ['until_date', { untilDate: '2026-11-01' }],
     ['edges[1]', { statistic: Statistic.STATISTIC_HISTOGRAM, edges: [1, 1] }],
     ['ranks[0]', { statistic: Statistic.STATISTIC_QUANTILES, low: 0, high: 1, ranks: [1.5] }],
+    ['ranks[1]', { statistic: Statistic.STATISTIC_QUANTILES, low: 0, high: 1, ranks: [0, Number.NaN] }],
+    ['ranks', { statistic: Statistic.STATISTIC_QUANTILES, low: 0, high: 1 }],
+    ['edges', { statistic: Statistic.STATISTIC_HISTOGRAM, edges: [1] }],
+    ['edges[2]', { statistic: Statistic.STATISTIC_HISTOGRAM, edges: [0, 2, 1] }],
+    ['edges[0]', { statistic: Statistic.STATISTIC_HISTOGRAM, edges: [Number.NaN, 1] }],
+    ['edges[1]', { statistic: Statistic.STATISTIC_HISTOGRAM, edges: [0, Number.POSITIVE_INFINITY] }],
+    ['low', { statistic: Statistic.STATISTIC_SUM, low: Number.NaN, high: 1 }],
+    ['high', { statistic: Statistic.STATISTIC_MEAN, low: 0, high: Number.NaN }],
+    ['high', { statistic: Statistic.STATISTIC_SUM, low: 3, high: 2 }],
+    ['high', { statistic: Statistic.STATISTIC_SUM, low: 0, high: 5e-324 }],
+    ['delta', { delta: Number.POSITIVE_INFINITY }],
+    ['delta', { noise: Noise.NOISE_GAUSSIAN, delta: 1e-21 }],
+    ['epsilon', { epsilon: 9e-5 }],
+    ['epsilon', { epsilon: 101 }],
+    ['actions', { statistic: Statistic.STATISTIC_CLICK_THROUGH_RATE, actions: [Action.ACTION_CLICK] }],
+    ['keys', { groupBy: GroupBy.GROUP_BY_ITEM, keys: Array.from({ length: 10_001 }, (_, i) => `${i}`) }],
+    ['keys[1]', { groupBy: GroupBy.GROUP_BY_ITEM, keys: ['a', 'k'.repeat(1_000_000)] }],
+    ['keys[0]', { groupBy: GroupBy.GROUP_BY_ITEM, keys: [''] }],
+    ['keys[0]', { groupBy: GroupBy.GROUP_BY_ITEM, keys: ['a\u001eb'] }],
+    ['from_date', { fromDate: '' }],
+    ['from_date', { fromDate: '2026-11-01T00:00' }],
+    ['from_date', { fromDate: '1969-12-31' }],
+    ['until_date', { untilDate: '2026-10-31' }],
+    ['until_date', { untilDate: '2027-11-03' }],
+    ['until_date', { fromDate: '2099-12-31', untilDate: '2100-01-02' }],
+    ['events_per_group', { eventsPerGroup: 4_000_000_000 }],
     ['groups_per_user', { groupBy: GroupBy.GROUP_BY_ITEM, groupsPerUser: 5_000 }],
   ] as const)('a fault of %s is refused and nothing charged: %o', async (field, query) => {
     const before = await budget('ana-token');
@@ -214,6 +244,10 @@ describe('private answers', () => {
 
   test('who has no token, another one or another role is refused and charged nothing', async () => {
     const statistic = Statistic.STATISTIC_COUNT;
+    // Nobody's own message may be so large that it is not even read.
+    const keys = Array.from({ length: 1_000_000 }, (_, i) => `item-${i}`);
+    const huge = asked({ statistic, groupBy: GroupBy.GROUP_BY_ITEM, keys }, 'ana-token');
+    await expect(huge).rejects.toMatchObject({ code: 8 });
     const names = async () => (await readdir(join(place.home, 'privacy'))).sort();
     const before = [await budget('ana-token'), await names()];
     await expect(asked({ statistic }, '')).rejects.toMatchObject({
@@ -248,39 +282,126 @@ describe('private answers', () => {
   });
 });
 
-test('of 1,000 queries at once exactly as many are answered as the budget has, and a restart forgets none', async () => {
+test('of 1,000 queries of four analysts at once exactly as many are answered as each budget has, and a restart forgets none', async () => {
+  const names = ['ana', 'ben', 'cleo', 'dan'];
+  const tokens = names.map((name) => ({ name, sha256: digest(name), roles: ['analyse'] }));
   await using place = await lakeHome('local', {
+    MILLRACE__ACCESS__TOKENS: JSON.stringify(tokens),
     MILLRACE__PRIVACY__EPSILON: '1',
     MILLRACE__PRIVACY__DELTA: '0',
+    MILLRACE__PRIVACY__ANALYSTS: JSON.stringify({ dan: { epsilon: 0.5, delta: 0 } }),
     MILLRACE__LAKE__COMMIT__AGE_MS_MAX: '50',
   });
   const request = QueryPrivateRequest.fromPartial({
     statistic: Statistic.STATISTIC_COUNT,
     fromDate: '2026-11-01',
     untilDate: '2026-11-08',
-    epsilon: 0.125,
+    epsilon: 0.25,
   });
-  {
-    await using opened = await openLogging(place.home, 'memory', place.settings);
-    await intoLake(opened.logging, place.config, [rated('u', 'a', 1)]);
-    const tries = await Promise.allSettled(
-      Array.from({ length: 1_000 }, () => opened.privacy.queryPrivate(request, call())),
-    );
-    expect(tries.filter(({ status }) => status === 'fulfilled').length).toBe(8);
-    const refused = tries.find((each) => each.status === 'rejected');
-    expect(refused?.reason).toMatchObject({
-      reason: 'PRIVACY_BUDGET_SPENT',
-      code: 8,
-      metadata: { window: '2026-11', epsilon_left: '0' },
-    });
+  const grants = [1, 1, 1, 0.5];
+  for (const round of ['asked', 'restarted']) {
+    await using opened = await openLogging(place.home, 'socket', place.settings);
+    const channels = names.map((name) => new Channel(opened.address, name));
+    const clients = channels.map((channel) => channel.client(contracts.privacy));
+    if (round === 'asked') {
+      await intoLake(opened.logging, place.config, [rated('u', 'a', 1)]);
+      const tries = await Promise.allSettled(
+        Array.from({ length: 1_000 }, (_, i) => clients[i % 4].queryPrivate(request, call())),
+      );
+      const answered = names.map(
+        (_, n) => tries.filter(({ status }, i) => i % 4 === n && status === 'fulfilled').length,
+      );
+      expect(answered).toEqual(grants.map((epsilon) => epsilon * 4));
+      for (const { reason } of tries.filter((each) => each.status === 'rejected'))
+        expect(reason).toMatchObject({
+          reason: 'PRIVACY_BUDGET_SPENT',
+          code: 8,
+          metadata: { window: '2026-11', epsilon_left: '0' },
+        });
+    }
+    for (const [n, client] of clients.entries()) {
+      const [epsilon, queries] = [grants[n], grants[n] * 4];
+      const spent = { window: '2026-11', epsilon, delta: 0, epsilonSpent: epsilon, deltaSpent: 0, queries };
+      expect(await client.getBudget({}, call())).toEqual({ analyst: names[n], windows: [spent] });
+    }
+    for (const channel of channels) channel.close();
   }
-  await using opened = await openLogging(place.home, 'memory', place.settings);
-  const { analyst, windows } = await opened.privacy.getBudget({}, call());
-  expect([analyst, windows]).toEqual([
-    'anyone',
-    [{ window: '2026-11', epsilon: 1, delta: 0, epsilonSpent: 1, deltaSpent: 0, queries: 8 }],
-  ]);
 });
+
+test.each([
+  ['2026-11-01', '2026-11-02', ['2026-11']],
+  ['2026-10-31', '2026-11-01', ['2026-10']],
+  ['2026-10-31', '2026-11-02', ['2026-10', '2026-11']],
+  ['2024-02-28', '2024-03-01', ['2024-02']],
+  ['2024-02-29', '2024-03-02', ['2024-02', '2024-03']],
+  ['2023-12-31', '2024-01-02', ['2023-12', '2024-01']],
+  ['2099-12-31', '2100-01-01', ['2099-12']],
+  ['1970-01-01', '1970-01-02', ['1970-01']],
+])('a query from %s until %s is about the months %j, each once', (fromDate, untilDate, months) => {
+  const fields = { statistic: Statistic.STATISTIC_COUNT, epsilon: 1, fromDate, untilDate };
+  expect(windowsOf(checkedQuery(QueryPrivateRequest.fromPartial(fields)))).toEqual(months);
+});
+
+test.each([Number.NaN, 1.5, -1, Number.POSITIVE_INFINITY])(
+  'in one process %d is no number of groups or events either',
+  (count) => {
+    const days = { fromDate: '2026-11-01', untilDate: '2026-11-02' };
+    const query = {
+      statistic: Statistic.STATISTIC_COUNT,
+      groupBy: GroupBy.GROUP_BY_DAY,
+      epsilon: 1,
+      ...days,
+    };
+    for (const field of ['groupsPerUser', 'eventsPerGroup'])
+      expect(() => checkedQuery({ ...QueryPrivateRequest.fromPartial(query), [field]: count })).toThrow(
+        expect.objectContaining({ reason: 'FIELD_INVALID' }),
+      );
+  },
+);
+
+test.each([Noise.NOISE_LAPLACE, Noise.NOISE_GAUSSIAN])(
+  'the least and the greatest query that is allowed has noise and a cost, by law %d',
+  (noise) => {
+    for (const statistic of Object.values(Statistic).filter((each) => Number(each) > 0) as Statistic[])
+      for (const [epsilon, delta] of [
+        [1e-4, 1e-20],
+        [100, 0.99],
+      ])
+        for (const [low, high] of [
+          [0, 1e-12],
+          [-1e12, 1e12],
+          [1e12 - 1, 1e12],
+        ])
+          for (const groupsPerUser of [1, 1_000]) {
+            const valued = statistic === Statistic.STATISTIC_SUM || statistic === Statistic.STATISTIC_MEAN;
+            const isTree = statistic === Statistic.STATISTIC_QUANTILES;
+            const query = checkedQuery(
+              QueryPrivateRequest.fromPartial({
+                statistic,
+                groupBy: GroupBy.GROUP_BY_ITEM,
+                fromDate: '2026-11-01',
+                untilDate: '2026-11-02',
+                noise,
+                epsilon,
+                delta,
+                groupsPerUser,
+                eventsPerGroup: groupsPerUser,
+                ...(valued || isTree ? { low, high } : {}),
+                ...(isTree ? { ranks: [0.5] } : {}),
+                ...(statistic === Statistic.STATISTIC_HISTOGRAM ? { edges: [low, high] } : {}),
+              }),
+            );
+            const plan = planOf(query);
+            const cost = new PrivacyAccount();
+            cost.add(plan.loss);
+            expect(cost.epsilon(delta)).toBeGreaterThan(0.3 * epsilon);
+            expect(cost.epsilon(delta)).toBeLessThanOrEqual(epsilon * (1 + 1e-9));
+            const many = { users: 1e12, count: 1e6, steps: 1e6, byBucket: new Map([[0, 1e6]]) };
+            const [{ values, deviations }] = plan.release(new Map([['a', many]]), new ExactNoise());
+            expect([...values, ...deviations].every(Number.isFinite)).toBe(true);
+          }
+  },
+);
 
 test('one query over two months is charged to both', async () => {
   await using place = await lakeHome('local', BUDGET);

@@ -55,16 +55,21 @@ const KINDS: Readonly<Record<number, NoiseKind>> = {
   [Noise.NOISE_GAUSSIAN]: 'gaussian',
 };
 
-/** Noise is never so wide that integers stop being exact. */
+/** Noise is never so wide that integers stop being exact, nor Gaussian noise infinitely wide. */
 const EPSILON_MIN = 1e-4;
 const EPSILON_MAX = 100;
-const DELTA_MIN = 1e-30;
+const DELTA_MIN = 1e-20;
 const CONTRIBUTION_MAX = 1_000;
 const VALUE_MAX = 1e12;
+/** Bounds are so far apart, so that steps of a sum are numbers. */
+const RANGE_MIN = 1e-12;
 const EDGES_MAX = 1_001;
 const RANKS_MAX = 100;
 const KEYS_MAX = 10_000;
 const DAYS_MAX = 366;
+/** Events are not before the first one; the last one bounds the data windows that a ledger can come to have. */
+const FIRST_DAY = '1970-01-01';
+const LAST_DAY = '2100-01-01';
 const DAY_MS = 86_400_000;
 
 /** The query of a request. FIELD_INVALID naming the field where a rule is broken. */
@@ -80,7 +85,7 @@ export function checkedQuery(request: QueryPrivateRequest): PrivateQuery {
   if (!(delta >= 0 && delta < 1)) throw fieldError('delta', `${delta} is not in [0, 1)`);
   const needsDelta = kind === 'gaussian' || keys === undefined;
   if (needsDelta && delta < DELTA_MIN)
-    throw fieldError('delta', `${delta}; Gaussian noise and groups without keys want one above 0`);
+    throw fieldError('delta', `${delta}; Gaussian noise and groups without keys want ${DELTA_MIN} at least`);
   return {
     statistic,
     groupBy,
@@ -128,6 +133,8 @@ function checkedDays(from: string, until: string): string[] {
     const timeMs = Date.parse(`${date}T00:00:00Z`);
     if (!/^\d{4}-\d{2}-\d{2}$/.test(date) || Number.isNaN(timeMs) || dayOf(timeMs) !== date)
       throw fieldError(field, `'${date}' is no day as 2026-11-01`);
+    if (date < FIRST_DAY || date > LAST_DAY)
+      throw fieldError(field, `${date} is not within ${FIRST_DAY} and ${LAST_DAY}`);
   }
   if (until <= from) throw fieldError('until_date', `${until} is not after ${from}`);
   const days = (Date.parse(until) - Date.parse(from)) / DAY_MS;
@@ -167,7 +174,8 @@ function checkedActions({ actions }: QueryPrivateRequest, statistic: StatisticNa
 }
 
 function checkedContribution(count: number, field: string): number {
-  if (count > CONTRIBUTION_MAX) throw fieldError(field, `${count}; at most ${CONTRIBUTION_MAX}`);
+  if (!(Number.isInteger(count) && count >= 0 && count <= CONTRIBUTION_MAX))
+    throw fieldError(field, `${count} is no whole number from 0 to ${CONTRIBUTION_MAX}`);
   return Math.max(1, count);
 }
 
@@ -187,7 +195,8 @@ function checkedBounds({ low, high }: QueryPrivateRequest, statistic: StatisticN
     if (bound === undefined || !(Math.abs(bound) <= VALUE_MAX))
       throw fieldError(field, `${bound ?? 'is missing:'} values want a bound within ±${VALUE_MAX}`);
   const bounds = { low: low as number, high: high as number };
-  if (!(bounds.low < bounds.high)) throw fieldError('high', `${high} is not above ${low}`);
+  if (!(bounds.high - bounds.low >= RANGE_MIN))
+    throw fieldError('high', `${high} is not above ${low} by ${RANGE_MIN} at least`);
   return bounds;
 }
 

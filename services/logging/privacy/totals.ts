@@ -22,20 +22,24 @@ export interface GroupTotals {
 const SEPARATOR = '\u001e';
 const USERS_BUCKET = -1;
 const SALT_MAX = 2 ** 47;
+/** Parts of a step that single events are rounded to: sums of whole numbers do not depend on their order. */
+const PARTS_PER_STEP = 2 ** 16;
+/** Totals are clamped to this, which moves with a user no more than they do; noise is added to them exactly. */
+const STEPS_TOTAL_MAX = 2 ** 52;
 
 /**
  * Totals by group with every user's part in them bounded: of a user count at most `groups` groups, drawn at random, and in each at
  * most `perGroup` events: of histograms and quantiles drawn at random, of the others by their mean. What counts of a user
- * depends on that user's own events alone.
+ * depends on that user's own events and `salt` alone, not on where in the log they are.
  */
 export async function totalsOf(
   lake: Lake,
   query: PrivateQuery,
   amounts: AmountGrid | undefined,
-  signal?: AbortSignal,
+  { signal, salt = randomInt(SALT_MAX) }: { signal?: AbortSignal; salt?: number } = {},
 ): Promise<Map<string, GroupTotals>> {
   const labels = await labelsOf(lake, query);
-  const sql = new TotalsSql(query, labels, randomInt(SALT_MAX));
+  const sql = new TotalsSql(query, labels, salt);
   const isBucketed = query.statistic === 'histogram' || query.statistic === 'quantiles';
   const text = isBucketed ? sql.buckets() : sql.sums(amounts);
   const rows = await lake.query(text, sql.parameters, signal);
@@ -82,20 +86,28 @@ class TotalsSql {
 
   /** Users, events and steps by group. */
   sums(amounts: AmountGrid | undefined): string {
-    const { contribution, bounds } = this.#query;
-    const { perGroup } = contribution;
-    const { middle, granularity, stepsMax } = amounts ?? { middle: 0, granularity: 1, stepsMax: 0 };
-    const clamped = `least(greatest(CAST(amount AS DOUBLE), ${bounds.low}), ${bounds.high}) - ${middle}`;
-    const steps = `least(greatest(round(s * least(n, ${perGroup}) / n / ${granularity}), ${-stepsMax}), ${stepsMax})`;
+    const { perGroup } = this.#query.contribution;
+    const [parts, steps] = amounts === undefined ? ['0', '0'] : this.#amounts(amounts);
     return `WITH ${this.#rows(amounts !== undefined)},
       per_user AS (
-        SELECT user_id, grp, count(*) AS n, ${amounts === undefined ? '0' : `sum(${clamped})`} AS s
+        SELECT user_id, grp, count(*) AS n, sum(${parts}) AS s
         FROM rows GROUP BY user_id, grp
       ),
       chosen AS (SELECT * FROM per_user ${this.#bounded()})
       SELECT grp, CAST(count(*) AS DOUBLE) AS users, CAST(sum(least(n, ${perGroup})) AS DOUBLE) AS n,
-        CAST(sum(${amounts === undefined ? '0' : steps}) AS DOUBLE) AS steps
+        CAST(least(greatest(sum(${steps}), ${-STEPS_TOTAL_MAX}), ${STEPS_TOTAL_MAX}) AS DOUBLE) AS steps
       FROM chosen GROUP BY grp`;
+  }
+
+  /** The parts of a step that an event adds, and the steps of a user whose `n` events add `s` parts; whole numbers. */
+  #amounts({ middle, granularity, stepsMax }: AmountGrid): [parts: string, steps: string] {
+    const { bounds, contribution } = this.#query;
+    const clamped = `least(greatest(CAST(amount AS DOUBLE), ${bounds.low}), ${bounds.high}) - ${middle}`;
+    const counted = `CAST(s AS DOUBLE) * least(n, ${contribution.perGroup}) / n / ${PARTS_PER_STEP}`;
+    return [
+      `CAST(round((${clamped}) / ${granularity / PARTS_PER_STEP}) AS BIGINT)`,
+      `CAST(least(greatest(round(${counted}), ${-stepsMax}), ${stepsMax}) AS BIGINT)`,
+    ];
   }
 
   /** Events by group and bucket, and under bucket −1 users. */
@@ -104,7 +116,7 @@ class TotalsSql {
     return `WITH ${this.#rows(true)},
       sampled AS (
         SELECT user_id, grp, ${this.#bucket()} AS bucket FROM rows
-        QUALIFY row_number() OVER (PARTITION BY user_id, grp ORDER BY hash(place, ${this.#salt}), place) <= ${perGroup}
+        QUALIFY row_number() OVER (PARTITION BY user_id, grp ORDER BY hash(place, ${this.#salt}), place, amount) <= ${perGroup}
       ),
       per_user AS (SELECT DISTINCT user_id, grp FROM sampled),
       chosen AS (SELECT * FROM per_user ${this.#bounded()})
@@ -122,7 +134,7 @@ class TotalsSql {
     return `QUALIFY row_number() OVER (PARTITION BY user_id ORDER BY ${order}) <= ${contribution.groups}`;
   }
 
-  /** The table `rows`: user_id, grp, amount, and place, which tells a user's rows apart. Those without amount count only where none is used. */
+  /** The table `rows`: user_id, grp, amount, and place, the id of the event. Those without amount count only where none is used. */
   #rows(usesAmounts: boolean): string {
     const { statistic, keys, groupBy } = this.#query;
     const lists: string[] = [];
@@ -165,17 +177,17 @@ class TotalsSql {
       actions.length === 0
         ? `action NOT IN (${OTHER_ACTIONS.map(sqlText).join(', ')})`
         : `action IN (${actions.map(sqlText).join(', ')})`;
-    return `SELECT user_id, item_id, request_id, date, "value" AS amount, "offset" AS place FROM events
+    return `SELECT user_id, item_id, request_id, date, "value" AS amount, event_id AS place FROM events
       WHERE ${this.#days()} AND ${kinds} AND user_id IS NOT NULL ${usesAmounts ? 'AND "value" IS NOT NULL' : ''}`;
   }
 
   /** Items shown, each once a request, with 1 where the same user clicked it. */
   #shown(): string {
-    return `SELECT shown.user_id, shown.item_id, shown.request_id, date, place,
+    return `SELECT shown.user_id, shown.item_id, shown.request_id, date, shown.request_id AS place,
         CASE WHEN clicks.item_id IS NULL THEN 0 ELSE 1 END AS amount
       FROM (
-        SELECT user_id, item_id, request_id, date, min("offset") AS place FROM decided
-        WHERE ${this.#days()} AND slot >= 0 AND user_id IS NOT NULL GROUP BY user_id, item_id, request_id, date
+        SELECT DISTINCT user_id, item_id, request_id, date FROM decided
+        WHERE ${this.#days()} AND slot >= 0 AND user_id IS NOT NULL
       ) AS shown
       LEFT JOIN (
         SELECT DISTINCT user_id, item_id, request_id FROM events
