@@ -301,7 +301,7 @@ test('of 1,000 queries of four analysts at once exactly as many are answered as 
   const grants = [1, 1, 1, 0.5];
   for (const round of ['asked', 'restarted']) {
     await using opened = await openLogging(place.home, 'socket', place.settings);
-    const channels = names.map((name) => new Channel(opened.address, name));
+    const channels = names.map((name) => new Channel(opened.address, { token: name }));
     const clients = channels.map((channel) => channel.client(contracts.privacy));
     if (round === 'asked') {
       await intoLake(opened.logging, place.config, [rated('u', 'a', 1)]);
