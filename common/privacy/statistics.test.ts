@@ -3,7 +3,7 @@ import { seededBytes } from '../../test/support/seeded-bytes.ts';
 import { ExactNoise } from './exact-noise.ts';
 import { localMechanism } from './local-mechanisms.ts';
 import { partitionSelection } from './partition-selection.ts';
-import { TREE_LEAVES, treeQuantiles } from './quantile-tree.ts';
+import { TREE_LEAVES, TREE_LEVELS, treeQuantiles } from './quantile-tree.ts';
 import { countMechanism, MeanMechanism, SumMechanism, treeMechanism } from './statistics.ts';
 
 const SEED = 77;
@@ -58,6 +58,12 @@ describe.each(CHOICES)(`with $kind noise (seed ${SEED})`, (choice) => {
       const none = mechanism.release({ steps: 0, count: 0 }, noise).mean;
       expect(none >= 1 && none <= 5).toBe(true);
     }
+  });
+
+  test('each level of a quantile tree costs a user what a count does', () => {
+    const [tree, count] = [treeMechanism, countMechanism].map((of) => of(contribution, choice));
+    const levels = choice.kind === 'laplace' ? TREE_LEVELS : Math.sqrt(TREE_LEVELS);
+    expect(tree.standardDeviation / count.standardDeviation).toBeCloseTo(levels, 2);
   });
 
   test('quantiles of many values are near the truth and in order', () => {

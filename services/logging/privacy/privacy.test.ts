@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readdir } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { PrivacyAccount } from '../../../common/privacy/accountant.ts';
@@ -16,6 +16,7 @@ import {
 } from '../../../gen/millrace/logging/v1/logging.ts';
 import { Action } from '../../../gen/millrace/type/v1/type.ts';
 import { type LakeHome, lakeHome } from '../../../test/support/lakes.ts';
+import { seededBytes } from '../../../test/support/seeded-bytes.ts';
 import { type Opened, openLogging } from '../fixtures/open.ts';
 import { inCatalogue, intoLake, rated, shown } from './fixtures/people.ts';
 import { planOf } from './plan.ts';
@@ -402,6 +403,57 @@ test.each([Noise.NOISE_LAPLACE, Noise.NOISE_GAUSSIAN])(
           }
   },
 );
+
+test.each([
+  ['LAPLACE', Noise.NOISE_LAPLACE, 0.1],
+  ['GAUSSIAN', Noise.NOISE_GAUSSIAN, 0.05],
+] as const)(
+  'with %s noise a group of one user is named with its part of δ among the groups of a user (seed 5)',
+  (_, noise, part) => {
+    const query = checkedQuery(
+      QueryPrivateRequest.fromPartial({
+        statistic: Statistic.STATISTIC_COUNT,
+        groupBy: GroupBy.GROUP_BY_ITEM,
+        fromDate: '2026-11-01',
+        untilDate: '2026-11-02',
+        noise,
+        epsilon: 1,
+        delta: 0.4,
+        groupsPerUser: 4,
+      }),
+    );
+    const groups = 20_000;
+    const lone = { users: 1, count: 1, steps: 0, byBucket: new Map() };
+    const totals = new Map(Array.from({ length: groups }, (_, i) => [`i${i}`, lone]));
+    const named = planOf(query).release(totals, new ExactNoise(seededBytes(5))).length / groups;
+    expect(named).toBeLessThanOrEqual(part + 4 * Math.sqrt(part / groups));
+    expect(named).toBeGreaterThan(part / 2);
+  },
+);
+
+test('a ledger that is deleted under its service answers nothing more, in a new folder neither; put back it does', async () => {
+  await using place = await lakeHome('local', BUDGET);
+  await using opened = await openLogging(place.home, 'memory', place.settings);
+  await intoLake(opened.logging, place.config, [rated('u', 'a', 1)]);
+  const days = { fromDate: '2026-11-01', untilDate: '2026-11-02' };
+  const request = QueryPrivateRequest.fromPartial({
+    statistic: Statistic.STATISTIC_COUNT,
+    epsilon: 1,
+    ...days,
+  });
+  const ask = () => opened.privacy.queryPrivate(request, call());
+  await ask();
+  const folder = join(place.home, 'privacy');
+  const path = join(folder, 'ledger-00000001.jsonl');
+  const ledger = await readFile(path);
+  await rm(folder, { recursive: true });
+  for (let i = 0; i < 2; i++) await expect(ask()).rejects.toMatchObject({ reason: 'LEDGER_UNAVAILABLE' });
+  await mkdir(folder);
+  await expect(ask()).rejects.toMatchObject({ reason: 'LEDGER_DAMAGED', metadata: { file: path } });
+  await opened.logging.append({ events: [rated('u', 'a', 1, 2)] }, call());
+  await writeFile(path, ledger);
+  expect((await ask()).budgets).toMatchObject([{ window: '2026-11', queries: 2 }]);
+});
 
 test('one query over two months is charged to both', async () => {
   await using place = await lakeHome('local', BUDGET);
