@@ -44,4 +44,9 @@ describe('the epochs of a neural collaborative filter', () => {
     expect(all[3] * 5 * sizes[3]).toBeLessThanOrEqual(36e6);
     expect(epochs(585_000)).toBe(gmfDefaults.epochs);
   });
+
+  it('are bounded where an epoch is one step, however few interactions there are', () => {
+    expect(epochs(1)).toBe(epochs(50));
+    expect(epochs(1)).toBeLessThanOrEqual(1000 * gmfDefaults.epochs);
+  });
 });

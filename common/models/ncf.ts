@@ -105,7 +105,7 @@ const PENALTIES = [1, 1 / 3, 1 / 9];
 /** `options` with so many epochs as the size of the data allows, and smaller penalties. */
 export function ncfGrid(options: NcfOptions, { columns }: InteractionMatrix): NcfOptions[] {
   const pairs = Math.max(1, columns.length * (1 + options.negatives));
-  const shortness = Math.max(1, Math.round((STEPS * BATCH_MIN) / pairs));
+  const shortness = Math.min(STEPS, Math.max(1, Math.round((STEPS * BATCH_MIN) / pairs)));
   const epochsOf = (asked: number) =>
     Math.max(
       Math.min(asked, Math.max(EPOCHS_MIN, Math.floor(PAIRS_MAX / pairs))),
