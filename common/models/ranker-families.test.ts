@@ -123,6 +123,28 @@ describe('linear regression', () => {
     });
   });
 
+  it('is at the minimum of its penalised error where there are more inputs than rows', () => {
+    const random = new Random(6);
+    const [rows, width, l2] = [60, 700, 0.1];
+    const features = Float32Array.from({ length: rows * width }, () =>
+      random.next() < 0.02 ? Number.NaN : random.normal(),
+    );
+    const labels = Float32Array.from({ length: rows }, (_, row) => features[row * width + 3] || 1);
+    const model = fitLinear({ rows, width, features, labels }, { l2 });
+    const { mean, inverseStd } = model.standardiser;
+    const [{ weights }] = model.layers;
+    const predicted = referenceLogits(model, features);
+    for (let column = 0; column < width; column++) {
+      let slope = l2 * weights[column];
+      for (let row = 0; row < rows; row++) {
+        const value = features[row * width + column];
+        const input = Number.isNaN(value) ? 0 : (value - mean[column]) * inverseStd[column];
+        slope += ((predicted[row] - labels[row]) * input) / rows;
+      }
+      expect(Math.abs(slope)).toBeLessThan(1e-5);
+    }
+  });
+
   it('counts a row of weight 2 as two rows', () => {
     const weights = Float32Array.from({ length: train.rows }, (_, row) => (row < 100 ? 2 : 1));
     const twice = (values: Float32Array, width: number) =>

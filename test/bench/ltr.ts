@@ -7,7 +7,7 @@ import { Scorer } from '../../common/onnx/scorer.ts';
 import { ImportError } from '../../services/training/import/report.ts';
 import { readSvmlight } from '../../services/training/import/svmlight.ts';
 import { type Bench, oneOf, parsed, required, UsageError, wholeNumber } from './bench.ts';
-import { eachInItsProcess, measured } from './report.ts';
+import { eachInItsProcess, heartbeat, measured } from './report.ts';
 
 const CUT_OFFS = [1, 3, 5, 10];
 /** The cut-off whose NDCG chooses. */
@@ -78,13 +78,13 @@ export async function readParts(
   group: boolean,
   last: number,
 ): Promise<RankingParts> {
-  const groups = group ? 'file' : 'qid';
+  const options = { groups: group ? 'file' : 'qid', namedInFirst: true } as const;
   try {
     if (last === 0) {
-      const [train, valid, test] = await readSvmlight([files.train, files.valid, files.test], { groups });
+      const [train, valid, test] = await readSvmlight([files.train, files.valid, files.test], options);
       return { train, valid, test };
     }
-    const [both, test] = await readSvmlight([files.train, files.test], { groups });
+    const [both, test] = await readSvmlight([files.train, files.test], options);
     const count = both.groups.length - 1;
     if (last >= count)
       throw new UsageError(
@@ -118,9 +118,14 @@ export async function measureRanker(
   seed: number,
 ) {
   const choosing = ranking(valid, [CHOOSING], noRelevant);
+  const hear = heartbeat(`ltr: ${name}`);
   const validation = {
     examples: valid,
-    metric: (scores: Float32Array | Float64Array) => choosing.ndcg(scores)[0],
+    metric: (scores: Float32Array | Float64Array) => {
+      const [ndcg] = choosing.ndcg(scores);
+      hear(ndcg);
+      return ndcg;
+    },
   };
   const chosen = await chooseRanker(RANKER_FAMILIES[name], train, {
     seed,

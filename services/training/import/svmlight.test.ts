@@ -39,6 +39,18 @@ it('joins the files of a part, gives all parts the same columns and counts from 
   expect([...test.features]).toEqual([5, 0, 0, 0, 0]);
 });
 
+it('leaves out columns that the first part does not name, where it is told to', async () => {
+  const a = file('first.txt', '1 qid:1 2000000000:1\n0 qid:1 7:2 9:0\n');
+  const b = file('second.txt', '0 qid:2 3:3 9:4 90000:5\n');
+  const [train, test] = await readSvmlight([[a], [b]], { groups: 'qid', namedInFirst: true });
+  expect([train.width, ...train.features]).toEqual([3, 0, 0, 1, 2, 0, 0]);
+  expect([test.width, ...test.features]).toEqual([3, 0, 4, 0]);
+  const none = file('none.txt', '1 qid:1\n');
+  await expect(readSvmlight([[none], [b]], { groups: 'qid', namedInFirst: true })).rejects.toThrow(
+    'no features',
+  );
+});
+
 it('takes group sizes from the file beside, whatever the rows say', async () => {
   const path = file('sized.gz', '1 1:1\n0 qid:5 1:2\n0 1:3\n');
   file('sized.query', '2\n1\n');

@@ -10,6 +10,8 @@ export interface SvmlightOptions {
    * the file's name without `.gz` and with `.query`.
    */
   readonly groups: 'qid' | 'file';
+  /** Leaves out the columns that no row of the first part names: they are 0 throughout there. Default: all columns stay. */
+  readonly namedInFirst?: boolean;
 }
 
 /** Cells of a dense matrix beyond which 32-bit floats would take more than 8 GiB. */
@@ -33,16 +35,19 @@ export async function readSvmlight(
     if (rows.rowCount === 0) throw new ImportError(`${files.join(', ')}: no rows`);
     sparse.push(rows);
   }
+  const named = options.namedInFirst ? sparse[0].indices() : undefined;
   const base = sparse.some(({ indexMin }) => indexMin === 0) ? 0 : 1;
-  const width = Math.max(...sparse.map(({ indexMax }) => indexMax)) + 1 - base;
+  const width = named?.length ?? Math.max(...sparse.map(({ indexMax }) => indexMax)) + 1 - base;
   if (width <= 0) throw new ImportError(`${parts.flat().join(', ')}: no features`);
+  const columns = named && new Map(Array.from(named, (index, column) => [index, column]));
+  const columnOf = (index: number) => (columns === undefined ? index - base : columns.get(index));
   return sparse.map((rows, part) => {
     if (rows.rowCount * width > CELLS_MAX) {
       throw new ImportError(
         `${parts[part].join(', ')}: ${rows.rowCount} rows of ${width} columns are too many`,
       );
     }
-    return rows.toDense(base, width);
+    return rows.toDense(width, columnOf);
   });
 }
 
@@ -198,13 +203,19 @@ class SparseRows {
     if (row > this.#groups.at(-1)!) this.#groups.push(row);
   }
 
-  /** `base`: the index of the first column. */
-  toDense(base: number, width: number): GroupedExamples {
+  /** The indices that rows name, ascending. */
+  indices(): Int32Array {
+    return Int32Array.from(new Set(this.#indices.subarray(0, this.#entries))).sort();
+  }
+
+  /** `columnOf`: the column of an index; undefined where it has none. */
+  toDense(width: number, columnOf: (index: number) => number | undefined): GroupedExamples {
     const features = new Float32Array(this.rowCount * width);
     for (let row = 0, entry = 0; row < this.rowCount; row++) {
-      const start = row * width - base;
-      for (const end = this.#ends[row]; entry < end; entry++)
-        features[start + this.#indices[entry]] = this.#values[entry];
+      for (const end = this.#ends[row]; entry < end; entry++) {
+        const column = columnOf(this.#indices[entry]);
+        if (column !== undefined) features[row * width + column] = this.#values[entry];
+      }
     }
     return {
       rows: this.rowCount,
