@@ -1,5 +1,6 @@
-import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { projectRoot } from '../../../common/root.ts';
 import { temporaryHome } from '../../../test/support/temporary-home.ts';
@@ -61,10 +62,17 @@ test('a damaged data set is refused with the file and line', async () => {
     writeFileSync(file, rows(row));
     expect(() => readOpenBandit(home)).toThrow(what);
   }
+  writeFileSync(file, 'item_id,position,click,propensity_score\n');
+  expect(() => readOpenBandit(home)).toThrow(`${file}: there are no rows under the header`);
   writeFileSync(file, 'item_id,position,click\n1,3,0\n');
   expect(() => readOpenBandit(home)).toThrow(`${file}:1: there is no column propensity_score`);
   writeFileSync(file, rows('0,1,1,0.5'));
   expect(() => readOpenBandit(home)).toThrow(`${other}: there is no such file`);
   copyFileSync(file, other);
   expect(readOpenBandit(home)[0].random.clicks).toEqual(Float64Array.of(0, 1));
+  rmSync(file);
+  writeFileSync(`${file}.gz`, gzipSync(rows('0,1,1,0.5')).subarray(0, 30));
+  expect(() => readOpenBandit(home)).toThrow(`${file}.gz: unexpected end of file`);
+  writeFileSync(join(home, 'prior_bts.yaml'), 'men: [1,\n');
+  expect(() => readOpenBandit(home)).toThrow(`${join(home, 'prior_bts.yaml')}: Flow sequence`);
 });

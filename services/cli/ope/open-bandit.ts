@@ -49,7 +49,7 @@ export interface Campaign {
  */
 export function readOpenBandit(folder: string): Campaign[] {
   const priorsFile = join(folder, 'prior_bts.yaml');
-  const priors = priorsSchema.safeParse(YAML.parse(textOf(priorsFile)));
+  const priors = priorsSchema.safeParse(yamlOf(priorsFile));
   if (!priors.success) throw fieldError(priorsFile, z.prettifyError(priors.error));
   const campaigns = Object.entries(priors.data).flatMap(([name, { alpha, beta }]) => {
     const [random, thompson] = ['random', 'bts'].map((policy) => join(folder, policy, `${name}.csv`));
@@ -128,6 +128,7 @@ function readLog(path: string, itemCount: number): CampaignLog {
     if (column < 0) throw fieldError(`${path}:1`, `there is no column ${name}`);
     return column;
   });
+  if (rows.length === 0) throw fieldError(path, 'there are no rows under the header');
   const log = {
     items: new Uint32Array(rows.length),
     slots: new Uint8Array(rows.length),
@@ -151,6 +152,15 @@ function readLog(path: string, itemCount: number): CampaignLog {
   return log;
 }
 
+function yamlOf(path: string): unknown {
+  const text = textOf(path);
+  try {
+    return YAML.parse(text);
+  } catch (error) {
+    throw fieldError(path, (error as Error).message);
+  }
+}
+
 function recordsOf(path: string): string[][] {
   try {
     return parse(textOf(path), { relax_column_count: true });
@@ -163,8 +173,12 @@ function recordsOf(path: string): string[][] {
 function textOf(path: string): string {
   const file = fileOf(path);
   if (file === undefined) throw fieldError(path, 'there is no such file');
-  const bytes = readFileSync(file);
-  return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  try {
+    const bytes = readFileSync(file);
+    return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('utf8');
+  } catch (error) {
+    throw fieldError(file, (error as Error).message);
+  }
 }
 
 /** The file, or the same packed. */
