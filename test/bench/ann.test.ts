@@ -112,19 +112,31 @@ describe('bench ann', () => {
     expect(self['recall@10']).toBeCloseTo((distinct + 5 * 5 + 2 * 2) / (10 * ROWS), 12);
   });
 
+  it.each(SPACES)(
+    '%s: measures by as many true rows as there are, where the truth or the base has fewer than ten',
+    async (space) => {
+      const few = base.subarray(0, 7 * DIM);
+      await writeFile(file('few.f32'), bytes(few.slice()));
+      await writeFile(file('few.i32'), bytes(truthOf(few, queries, space, 7)));
+      await writeFile(file('three.i32'), bytes(truthOf(base, queries, space, 3)));
+      for (const options of [{ base: file('few.f32'), truth: file('few.i32') }, { truth: file('three.i32') }])
+        for (const line of await run(space, options)) expect(line['recall@10'], line.engine).toBe(1);
+    },
+  );
+
   it('refuses files that do not fit, by name', async () => {
     await writeFile(
       file('nan.f32'),
       bytes(base.map((value, at) => (at === 2 * DIM + 1 ? Number.NaN : value))),
     );
     await writeFile(file('odd'), Buffer.alloc(4 * DIM + 2));
-    await writeFile(file('short.i32'), bytes(new Int32Array(QUERIES * 9)));
+    await writeFile(file('short.i32'), bytes(new Int32Array(QUERIES * 9 + 1)));
     await writeFile(file('beyond.i32'), bytes(new Int32Array(QUERIES * 10).fill(ROWS)));
     await expect(run('ip', { base: file('nan.f32') })).rejects.toThrow('nan.f32: row 2, column 1 is NaN');
     await expect(run('ip', { query: file('odd') })).rejects.toThrow('odd: 26 bytes are no 4-byte values');
     await expect(run('ip', { dim: 7 })).rejects.toThrow('base.f32: 2400 float32 values are no rows of 7');
     await expect(run('ip', { truth: file('short.i32') })).rejects.toThrow(
-      'short.i32: 180 int32 values are not 10 or more for each of 20 queries',
+      'short.i32: 181 int32 values are not as many for each of 20 queries',
     );
     await expect(run('ip', { truth: file('beyond.i32') })).rejects.toThrow(
       'beyond.i32: query 0: 400 is no row',

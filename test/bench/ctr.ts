@@ -11,7 +11,7 @@ import { Scorer } from '../../common/onnx/scorer.ts';
 import { Random } from '../../common/random.ts';
 import { type Bench, oneOf, parsed, required, UsageError, wholeNumber } from './bench.ts';
 import { type CsvTable, columnsNamed, readCsvTable } from './csv.ts';
-import { eachInItsProcess, measured } from './report.ts';
+import { eachInItsProcess, heartbeat, measured } from './report.ts';
 
 const SEED = 1;
 /** Of ONNX Runtime: small batches gain nothing from a second. */
@@ -146,6 +146,7 @@ function located<T>({ file, lines }: CsvTable, read: () => T): T {
 async function measureModel(name: SecondStageName, data: CtrData, seed: number) {
   const { vectoriser, positive, train, test } = data;
   const { kept, heldOut } = splitRows(train, seed);
+  const hear = heartbeat(`ctr: ${name}, seed ${seed}`);
   const { model, settings, merits } = await chooseSecondStage(
     name,
     kept,
@@ -156,6 +157,7 @@ async function measureModel(name: SecondStageName, data: CtrData, seed: number) 
       seed,
       featureSchemaHash: vectoriser.hash,
       threads: THREADS(train.rows),
+      onProgress: ({ metric }) => hear(metric ?? Number.NaN),
     },
   );
   await using scorer = await Scorer.open(model.onnx, {

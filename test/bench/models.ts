@@ -3,7 +3,7 @@ import type { HeldOut } from '../../common/models/candidate-model.ts';
 import { heldOutRows, rankHeldOut } from '../../common/models/held-out.ts';
 import { type Bench, oneOf, parsed, required, wholeNumber } from './bench.ts';
 import { type ItemLists, readItemLists } from './item-lists.ts';
-import { eachInItsProcess, measured } from './report.ts';
+import { eachInItsProcess, heartbeat, measured } from './report.ts';
 
 const CUT_OFFS = [10, 20, 40];
 const PATIENCE = 5;
@@ -35,7 +35,7 @@ export const modelsBench: Bench = {
 
 async function measureModel(name: string, lists: ItemLists, seed: number) {
   const { train, test } = lists;
-  const heldOut = validation(lists, seed);
+  const heldOut = validation(lists, seed, heartbeat(`models: ${name}`));
   const run = { seed, threads: THREADS, ...(heldOut && { heldOut }) };
   const { model, settings, merits } = await chooseAndFit(CANDIDATE_FAMILIES[name], train, run);
   const means = await rankHeldOut(model, train, test, CUT_OFFS);
@@ -48,11 +48,19 @@ async function measureModel(name: string, lists: ItemLists, seed: number) {
 }
 
 /** NDCG@10 on the validation part; of a sample of its users where the catalogue is large, nothing where it is empty. */
-function validation({ train, valid }: ItemLists, seed: number): HeldOut | undefined {
+function validation(
+  { train, valid }: ItemLists,
+  seed: number,
+  hear: (merit: number) => void,
+): HeldOut | undefined {
   if (valid.columns.length === 0) return undefined;
   const rows = heldOutRows(valid, Math.max(USERS_MIN, Math.floor(MEASURED_SCORES / train.columnCount)), seed);
   return {
-    merit: async (model) => (await rankHeldOut(model, train, valid, [10], rows))[0].ndcg,
+    merit: async (model) => {
+      const [{ ndcg }] = await rankHeldOut(model, train, valid, [10], rows);
+      hear(ndcg);
+      return ndcg;
+    },
     patience: PATIENCE,
   };
 }

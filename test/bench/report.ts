@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { projectRoot } from '../../common/root.ts';
 
@@ -19,6 +19,32 @@ function versions(): Record<string, string> {
   return { millrace: version, node: process.versions.node, ...Object.fromEntries(packages) };
 }
 
+/** Linux counts a parent's memory into `maxRSS`; the peak in /proc is of this process alone. */
+function peakRssKb(): number {
+  const status = existsSync(STATUS) ? readFileSync(STATUS, 'utf8') : '';
+  const peak = /^VmHWM:\s+(\d+) kB$/m.exec(status);
+  return peak === null ? process.resourceUsage().maxRSS : Number(peak[1]);
+}
+
+const STATUS = '/proc/self/status';
+
+const SAID_EVERY_MS = 10_000;
+
+/** Says on standard error how far `what` is: hears each figure of merit on the way, and tells of one in ten seconds at most. */
+export function heartbeat(what: string): (merit: number) => void {
+  const startedAt = performance.now();
+  let saidAt = startedAt;
+  let count = 0;
+  return (merit) => {
+    count++;
+    const now = performance.now();
+    if (now - saidAt < SAID_EVERY_MS) return;
+    saidAt = now;
+    const seconds = Math.round((now - startedAt) / 1000);
+    console.error(`${what}: ${seconds} s, measurement ${count} on the validation part: ${merit.toFixed(4)}`);
+  };
+}
+
 /** Does `work` and prints its figures as one JSON line with what they cost: seconds, peak memory of the process, seed, versions. */
 export async function measured(
   print: (line: string) => void,
@@ -29,7 +55,7 @@ export async function measured(
   const startedAt = performance.now();
   const figures = await work();
   const seconds = (performance.now() - startedAt) / 1000;
-  const peakRssMb = process.resourceUsage().maxRSS / 1024;
+  const peakRssMb = peakRssKb() / 1024;
   print(
     JSON.stringify({
       ...labels,
@@ -53,7 +79,8 @@ export function eachInItsProcess(
   print: (line: string) => void,
   option = 'model',
 ): void {
-  const failed = models.filter((model) => {
+  const failed = models.filter((model, at) => {
+    console.error(`${bench}: ${model} (${at + 1} of ${models.length})`);
     const command = [...process.execArgv, process.argv[1], bench, ...args, `--${option}`, model];
     const { status, stdout } = spawnSync(process.execPath, command, {
       stdio: ['ignore', 'pipe', 'inherit'],
