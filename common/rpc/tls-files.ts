@@ -39,9 +39,16 @@ export const tlsSchema = z
   .transform(({ clientAuth = 'require', ...paths }) => ({ clientAuth, ...paths }));
 export type TlsConfig = z.output<typeof tlsSchema>;
 
+interface Identity {
+  readonly certificate: Buffer;
+  readonly privateKey: Buffer;
+  /** When the first certificate of the chain expires. */
+  readonly validUntilMs: number;
+}
+
 /** What the files hold, PEM as read. */
 export interface TlsFiles {
-  readonly identity: { readonly certificate: Buffer; readonly privateKey: Buffer } | undefined;
+  readonly identity: Identity | undefined;
   readonly ca: Buffer;
   /** What is dangerous about them but no fault. */
   readonly warnings: readonly string[];
@@ -82,7 +89,7 @@ function pemFile(field: 'cert' | 'key' | 'ca', configured: string, home: string)
   }
 }
 
-function readIdentity(cert: PemFile, key: PemFile): TlsFiles['identity'] {
+function readIdentity(cert: PemFile, key: PemFile): Identity {
   const chain = certificatesOf(cert);
   for (const certificate of chain) {
     const why = whyNotNow(certificate);
@@ -96,7 +103,8 @@ function readIdentity(cert: PemFile, key: PemFile): TlsFiles['identity'] {
   }
   if (!chain[0].checkPrivateKey(privateKey))
     throw key.fault('is not the private key of the first certificate in tls.cert');
-  return { certificate: cert.bytes, privateKey: key.bytes };
+  const validUntilMs = Math.min(...chain.map(({ validTo }) => Date.parse(validTo)));
+  return { certificate: cert.bytes, privateKey: key.bytes, validUntilMs };
 }
 
 function readAuthorities(ca: PemFile): Buffer {

@@ -2,6 +2,7 @@ import type { experimental } from '@grpc/grpc-js';
 import { asMillraceError } from '../errors.ts';
 import { fileSignature } from '../file-signature.ts';
 import type { Logger } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import type { TlsFiles } from './tls-files.ts';
 
 const POLL_MS = 500;
@@ -25,6 +26,7 @@ export class TlsProvider implements experimental.CertificateProvider {
   /** Of the files at the last look, and of those that were last taken or refused. */
   #seen: string | undefined;
   #judged: string | undefined;
+  #isRefused = false;
 
   /** `read` reads and checks the files at `paths`; what it throws now is thrown here. */
   constructor(paths: readonly string[], read: () => TlsFiles, log: Logger | undefined) {
@@ -79,7 +81,11 @@ export class TlsProvider implements experimental.CertificateProvider {
     const before = this.#files;
     try {
       this.#files = this.#readAndWarn();
+      if (this.#isRefused) metrics.tlsRefused.set(0);
+      this.#isRefused = false;
     } catch (thrown) {
+      this.#isRefused = true;
+      metrics.tlsRefused.set(1);
       this.#log?.error(
         { fault: asMillraceError(thrown).message },
         'the TLS files are refused; the older ones stay in use',
@@ -95,6 +101,7 @@ export class TlsProvider implements experimental.CertificateProvider {
   #readAndWarn(): TlsFiles {
     const files = this.#read();
     for (const warning of files.warnings) this.#log?.warn(warning);
+    if (files.identity !== undefined) metrics.tlsValidUntil.set(files.identity.validUntilMs / 1000);
     return files;
   }
 

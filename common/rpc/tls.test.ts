@@ -3,6 +3,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TLSSocket } from 'node:tls';
 import { pino } from 'pino';
+import type { Gauge } from 'prom-client';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { GetBudgetResponse } from '../../gen/millrace/logging/v1/logging.ts';
 import { TestAuthority, tlsSettings } from '../../test/support/certificates.ts';
@@ -11,6 +12,7 @@ import { temporaryHome } from '../../test/support/temporary-home.ts';
 import { pause } from '../clock.ts';
 import { ConfigSource } from '../config.ts';
 import { createLogger } from '../telemetry/log.ts';
+import { metrics } from '../telemetry/metrics.ts';
 import { Access, accessSchema } from './access.ts';
 import { rootCall } from './call.ts';
 import { Channel } from './client.ts';
@@ -196,6 +198,9 @@ describe('files that are replaced while a server runs', () => {
       await pause(50);
     }
   }
+  const gauge = async (metric: Gauge): Promise<number> => (await metric.get()).values[0].value;
+  const refusals = async (): Promise<string> => String(await gauge(metrics.tlsRefused));
+
   async function replace(path: string, content: string): Promise<void> {
     await writeFile(`${path}.new`, content, { mode: 0o600 });
     await rename(`${path}.new`, path);
@@ -218,12 +223,13 @@ describe('files that are replaced while a server runs', () => {
     await replace(cert, next.cert);
     await replace(ca, theirs.cert);
     // The key is still that of the older certificate: nothing changes, not even the authority.
-    await pause(2_000);
+    await until(refusals, '1');
     expect(await whoCalls(server.address, settings.ana)).toBe('ana');
 
     await replace(key, next.key);
     const { MILLRACE__TLS__ca } = settings.stranger;
     await until(() => whoCalls(server.address, settings.ana), 'STAGE_UNAVAILABLE');
+    expect(await refusals()).toBe('0');
     const listed = theirs.issueInto(join(folder.home, 'ana-2'), 'ana', {
       commonName: 'ana',
       names: ['URI:spiffe://shop/ana, DNS:olga'],
@@ -231,6 +237,17 @@ describe('files that are replaced while a server runs', () => {
     expect(await whoCalls(server.address, { ...(await listed), MILLRACE__TLS__ca })).toBe('ana');
     // A connection that was there before goes on.
     expect(await asked()).toBe('ana');
+  });
+
+  test('say until when they are valid, by the certificate of the chain that expires first', async () => {
+    const place = join(folder.home, 'short');
+    const validUntilMs = Math.floor(Date.now() / 1000) * 1000 + 60_000;
+    const variables = await ours.issueInto(place, 'leaf', { commonName: 'leaf' });
+    const soon = ours.issue({ commonName: 'soon', validUntilMs });
+    const path = join(place, 'leaf.pem');
+    await writeFile(path, `${await readFile(path, 'utf8')}${soon.cert}`);
+    tlsOf(variables);
+    expect(await gauge(metrics.tlsValidUntil)).toBe(validUntilMs / 1000);
   });
 
   test('of a client are those of its next connection', async () => {

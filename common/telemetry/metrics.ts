@@ -157,6 +157,14 @@ export const metrics = {
     name: 'millrace_rules_refused',
     help: '1 while the rule file is refused and older rules serve on.',
   }),
+  tlsRefused: new Gauge({
+    name: 'millrace_tls_refused',
+    help: '1 while the TLS files are refused and older ones stay in use.',
+  }),
+  tlsValidUntil: new Gauge({
+    name: 'millrace_tls_valid_until_timestamp_seconds',
+    help: 'When the first certificate of the chain that this process shows expires, since the Unix epoch.',
+  }),
   scoreDrift: new Histogram({
     name: 'millrace_score_drift',
     help: 'Mean squared difference of the second stage’s probabilities from its teacher’s, of sampled requests.',
