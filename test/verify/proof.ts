@@ -6,6 +6,8 @@ export interface ProofOptions {
   readonly short: boolean;
   /** A wrong way of doing what is proven, for proofs that have some: the promise must then be broken. */
   readonly broken?: string | undefined;
+  /** The first seed, for proofs that take one; theirs where it is undefined. */
+  readonly seed?: number | undefined;
   /** Takes a line of figures. */
   readonly print: (line: string) => void;
 }

@@ -12,8 +12,8 @@ const VARIANCE_MIN = 1e-6;
  */
 export class LinearPosterior {
   readonly dimensions: number;
-  readonly mean: Float64Array;
-  variance = PRIOR_VARIANCE;
+  readonly #mean: Float64Array;
+  #variance = PRIOR_VARIANCE;
   /** Products, row by row; then sums of context times reward; then outcomes and squares of rewards. */
   readonly #sums: Float64Array;
   readonly #fade: number;
@@ -23,7 +23,7 @@ export class LinearPosterior {
 
   constructor(dimensions: number, halfLife: number, sums?: Float64Array) {
     this.dimensions = dimensions;
-    this.mean = new Float64Array(dimensions);
+    this.#mean = new Float64Array(dimensions);
     this.#fade = 2 ** (-1 / halfLife);
     this.#sums = sums?.slice() ?? new Float64Array(LinearPosterior.length(dimensions));
     this.#factor = new Float64Array(dimensions * dimensions);
@@ -37,6 +37,18 @@ export class LinearPosterior {
   /** All that was learnt. */
   get sums(): Float64Array {
     return this.#sums;
+  }
+
+  /** Coefficients. */
+  get mean(): Float64Array {
+    if (!this.#isSolved) this.#solve();
+    return this.#mean;
+  }
+
+  /** That of rewards about what the coefficients expect. */
+  get variance(): number {
+    if (!this.#isSolved) this.#solve();
+    return this.#variance;
   }
 
   /** Takes in the reward of the context that begins at `from`. */
@@ -60,10 +72,9 @@ export class LinearPosterior {
    * normal vector is multiplied to get the deviation of its value in a sample of the posterior.
    */
   project(contexts: Float32Array, count: number, expected: Float64Array, spread: Float64Array): void {
-    if (!this.#isSolved) this.#solve();
-    const { dimensions, mean } = this;
+    const { dimensions, mean, variance } = this;
     const factor = this.#factor;
-    const deviation = Math.sqrt(this.variance);
+    const deviation = Math.sqrt(variance);
     for (let row = 0, at = 0; row < count; row++, at += dimensions) {
       let value = 0;
       for (let i = 0; i < dimensions; i++) {
@@ -78,7 +89,8 @@ export class LinearPosterior {
   }
 
   #solve(): void {
-    const { dimensions, mean } = this;
+    const { dimensions } = this;
+    const mean = this.#mean;
     const factor = this.#factor;
     const sums = this.#sums;
     const vector = dimensions * dimensions;
@@ -104,7 +116,7 @@ export class LinearPosterior {
     }
     const outcomes = sums[vector + dimensions] + PRIOR_OUTCOMES;
     const residuals = PRIOR_OUTCOMES * PRIOR_VARIANCE + sums[vector + dimensions + 1] - explained;
-    this.variance = Math.max(VARIANCE_MIN, residuals / outcomes);
+    this.#variance = Math.max(VARIANCE_MIN, residuals / outcomes);
     this.#isSolved = true;
   }
 }

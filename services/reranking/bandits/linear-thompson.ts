@@ -18,24 +18,34 @@ export class LinearThompson implements Bandit {
 
   constructor(posterior: LinearPosterior) {
     this.#posterior = posterior;
-    this.#normals = new Float64Array(posterior.dimensions);
+    this.#normals = new Float64Array(PAIRS * posterior.dimensions);
   }
 
   policy(arms: Arms, random: Random, out: Float64Array): void {
+    this.vote(arms, this.draw(random), out);
+  }
+
+  /** What samples are made of: standard normals, a row of the posterior's dimensions a pair. Valid until the next ones. */
+  draw(random: Random): Float64Array {
+    for (let i = 0; i < this.#normals.length; i++) this.#normals[i] = random.normal();
+    return this.#normals;
+  }
+
+  /** The policy that such normals give, be they drawn here or by another one of the same dimensions. */
+  vote(arms: Arms, normals: Float64Array, out: Float64Array): void {
+    const { dimensions } = this.#posterior;
     const { expected, spread } = this.#projection.of(this.#posterior, arms);
-    const normals = this.#normals;
     const { count, bonuses } = arms;
     if (bonuses !== undefined) for (let arm = 0; arm < count; arm++) expected[arm] += bonuses[arm];
     out.fill(0);
-    for (let pair = 0; pair < PAIRS; pair++) {
-      for (let i = 0; i < normals.length; i++) normals[i] = random.normal();
+    for (let from = 0; from < normals.length; from += dimensions) {
       let up = 0;
       let down = 0;
       let highest = Number.NEGATIVE_INFINITY;
       let highestMirrored = Number.NEGATIVE_INFINITY;
       for (let arm = 0, at = 0; arm < count; arm++) {
         let deviation = 0;
-        for (let i = 0; i < normals.length; i++, at++) deviation += spread[at] * normals[i];
+        for (let i = 0; i < dimensions; i++, at++) deviation += spread[at] * normals[from + i];
         if (expected[arm] + deviation > highest) {
           highest = expected[arm] + deviation;
           up = arm;

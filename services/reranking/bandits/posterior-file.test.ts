@@ -27,6 +27,12 @@ function poisoned(): Uint8Array {
   return bytes;
 }
 
+/** The bytes as an ensemble of another state would have saved them. */
+function ofAnotherRelease(): Uint8Array {
+  const text = Buffer.from(learnt()).toString('latin1');
+  return Buffer.from(text.replace('ensemble.v2', 'ensemble.v1'), 'latin1');
+}
+
 const other = explorationSchema.parse({
   slots: { bandit: 'ensemble', members: [500, 5_000] },
   slates: { bandit: 'thompson-beta', arms: [{ policy: 'default' }, { policy: 'turned' }] },
@@ -34,6 +40,7 @@ const other = explorationSchema.parse({
 
 it.each([
   ['of other dimensions', () => learnt(other), /half-lives 500 5000, configured as/],
+  ["of another release's ensemble", ofAnotherRelease, /learnt as ensemble.v1 .*configured as ensemble.v2/],
   ['with a value that is not finite', poisoned, /NaN/],
   ['cut off', () => learnt().slice(0, 500), /truncated|too few/],
 ])('posteriors %s are refused with file and reason, and the older ones serve on', async (_, bytes, why) => {

@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { packArrays, unpackArrays } from '../../../common/arrays.ts';
 import type { Bandit, BanditSettings } from './bandit.ts';
 import type { ExplorationConfig, SlatesConfig, SlotsConfig } from './config.ts';
+import { ENSEMBLE } from './ensemble.ts';
 import { ITEM_CONTEXT, ITEM_CONTEXT_LENGTH } from './item-contexts.ts';
 import { SLATE_CONTEXT, SLATE_CONTEXT_LENGTH } from './slate-contexts.ts';
 import { banditSource, openBandit } from './table.ts';
@@ -92,7 +93,9 @@ function identityOf(place: Place, config: ExplorationConfig): string {
   if (settings === undefined) return 'none';
   const { bandit, halfLife, members } = settings;
   const context = place === 'slots' ? ITEM_CONTEXT : SLATE_CONTEXT;
-  return `${bandit} over ${context}, half-lives ${bandit === 'ensemble' ? members.join(' ') : halfLife}`;
+  return bandit === 'ensemble'
+    ? `${ENSEMBLE} over ${context}, half-lives ${members.join(' ')}`
+    : `${bandit} over ${context}, half-lives ${halfLife}`;
 }
 
 function settingsOf(

@@ -37,8 +37,10 @@ const table: Record<BanditName, (settings: BanditSettings, saved?: BanditSource)
     const array = (name: string, length: number): Float64Array =>
       saved?.array(name, length).slice() ?? new Float64Array(length);
     return new Ensemble(posteriors, Math.min(...members), {
-      values: array('values', members.length),
+      features: array('features', members.length * settings.dimensions),
+      rewards: array('rewards', members.length),
       evidence: array('evidence', members.length),
+      regret: array('regret', 1),
       moments: array('moments', 3),
     });
   },
