@@ -88,3 +88,26 @@ it('weight is with the long memory while a taste lasts, with the short one when 
   play(8_000, -1);
   expect(short()).toBeLessThan(0.1);
 });
+
+it('an arm that a change made the best is found, though nothing but itself tells of it and nobody chose it', () => {
+  console.log(`seed ${SEED}`);
+  const random = new Random(SEED);
+  const ensemble = openBandit('ensemble', settings);
+  const contexts = Float32Array.of(1, 1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1);
+  const arms: Arms = { count: 3, ids: ['a', 'b', 'c'], contexts };
+  const odds = new Float64Array(3);
+  const play = (rounds: number, values: readonly number[]): number => {
+    let last = 0;
+    for (let round = 0; round < rounds; round++) {
+      ensemble.policy(arms, random, odds);
+      const chosen = armAt(odds, random.next());
+      const reward = random.next() < values[chosen] ? 1 : 0;
+      ensemble.learn({ arms, chosen, probability: odds[chosen], reward }, random);
+      last += chosen === 2 ? 1 : 0;
+    }
+    return last / rounds;
+  };
+  expect(play(8_000, [0.8, 0.3, 0.3])).toBeLessThan(0.02);
+  play(1_000, [0.65, 0.3, 0.8]);
+  expect(play(1_000, [0.65, 0.3, 0.8])).toBeGreaterThan(0.8);
+});

@@ -10,6 +10,8 @@ export const ENSEMBLE = 'ensemble.v2';
 const RECENCY = 1;
 /** Weight of a unit of value, in standard deviations of the reward. */
 const LEARNING_RATE = 4;
+/** Log of the Bayes factor from which a member's model is refuted: "very strong" evidence (Kass & Raftery 1995). */
+const REFUTED = Math.log(150);
 /** What a member that is not the best may cost, as a share of the regret that the ensemble expects of itself. */
 const REGRET_SHARE = 0.03;
 /** How far importance weights count (Su et al. 2020, "optimistic shrinkage"); 0: not at all, infinite: as they are. */
@@ -36,8 +38,10 @@ export interface EnsembleState {
 /**
  * Linear Thompson sampling with several memories, each weighted by the value V that its recent policy has off-policy:
  * w ∝ exp(rate · V / σ) + share · R / (R + max V − V). The first term is exponential weights over bandits (Auer et al. 2002; Agarwal et
- * al. 2017, "Corralling"). The second keeps each member in play by the inverse of its gap (Foster & Rakhlin 2020), so that none costs
- * more than its share of R, the regret that the ensemble expects of itself (regret balancing: Pacchiano et al. 2020).
+ * al. 2017, "Corralling"). A member has none of it while recent rewards refute its model against another's: its certainty would keep
+ * arms from being tried that a change has made better. The second term keeps each member in play by the inverse of its gap (Foster &
+ * Rakhlin 2020), so that none costs more than its share of R, the regret that the ensemble expects of itself. To balance regret and to
+ * drop what its own claims refute is what Pacchiano et al. 2020 do to bandits of known bounds.
  *
  * All members learn from all outcomes. V is doubly robust (Dudík et al. 2011) with shrunken importance weights: what the members' average
  * model expects of the policy's choices, corrected by how wrong it was on those that were made. As models are linear, what is kept are
@@ -168,10 +172,13 @@ export class Ensemble implements Bandit {
     }
     const outcomes = moments[0] + 1;
     const deviation = Math.sqrt((moments[2] + 0.25) / outcomes - (moments[1] / outcomes) ** 2);
-    softmax(values, LEARNING_RATE / Math.max(1e-3, deviation), weights);
-    const best = Math.max(...values);
+    const strongest = Math.max(...evidence);
     for (let m = 0; m < weights.length; m++)
-      weights[m] += REGRET_SHARE / (1 + (best - values[m]) / (regret[0] + REGRET_MIN));
+      weights[m] = strongest - evidence[m] > REFUTED ? Number.NEGATIVE_INFINITY : values[m];
+    const best = Math.max(...weights);
+    softmax(weights, LEARNING_RATE / Math.max(1e-3, deviation), weights);
+    for (let m = 0; m < weights.length; m++)
+      weights[m] += REGRET_SHARE / (1 + Math.max(0, best - values[m]) / (regret[0] + REGRET_MIN));
     normalise(weights);
   }
 }

@@ -25,12 +25,12 @@ interface FlipProblem extends LinearProblem {
   readonly seeds: number;
 }
 
-const contextual = { base: 0.5, scale: 0.3, fixedArms: false, seeds: 24 } as const;
+const contextual = { base: 0.5, scale: 0.3, fixedArms: false, seeds: 16 } as const;
 export const PROBLEMS: readonly FlipProblem[] = [
   { ...contextual, name: 'opposite taste', dimensions: 8, arms: 10, flip: 'opposite' },
   { ...contextual, name: 'another taste', dimensions: 6, arms: 20, flip: 'another' },
   { ...contextual, name: 'rare rewards', dimensions: 8, arms: 10, base: 0.1, scale: 0.08, flip: 'opposite' },
-  { ...contextual, name: 'fixed arms', dimensions: 5, arms: 5, flip: 'another', fixedArms: true, seeds: 96 },
+  { ...contextual, name: 'fixed arms', dimensions: 5, arms: 5, flip: 'another', fixedArms: true, seeds: 64 },
 ];
 
 /** A problem on a seed. */
