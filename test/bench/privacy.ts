@@ -110,6 +110,10 @@ async function charges(atOnce: number, print: (line: string) => void): Promise<v
   await Promise.all(Array.from({ length: atOnce }, client));
   await ledger.close();
   print(JSON.stringify({ ledger: 'charges', atOnce, perSecond: Math.round(made / CHARGES_SECONDS) }));
+  const startedAt = performance.now();
+  await (await Ledger.open(join(home.home, 'privacy'))).close();
+  const seconds = (performance.now() - startedAt) / 1_000;
+  print(JSON.stringify({ ledger: 'charges read by the next owner', made, seconds: rounded(seconds) }));
 }
 
 function draws(print: (line: string) => void): void {

@@ -2,6 +2,10 @@ import { createHash } from 'node:crypto';
 import { readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { rootCall } from '../../common/rpc/call.ts';
+import { Channel } from '../../common/rpc/client.ts';
+import { contracts } from '../../common/rpc/services.ts';
+import { QueryPrivateRequest, Statistic } from '../../gen/millrace/logging/v1/logging.ts';
 import { type Opened, openLogging } from '../../services/logging/fixtures/open.ts';
 import { intoLake, rated } from '../../services/logging/privacy/fixtures/people.ts';
 import { Ledger } from '../../services/logging/privacy/ledger.ts';
@@ -96,17 +100,27 @@ test('a clock that was set back, and a ledger that was altered, are said by what
   await ledger.close();
   clock.mockRestore();
   const before = await linesOfLedger();
-  const ask = () => privacy('cleo', 'query', 'count', ...DAYS, '--epsilon', '0.25');
   opened = await openLogging(place.home, 'socket', place.settings, opened.address);
-  const early = await ask();
-  expect([early.code, early.stdout]).toEqual([1, '']);
-  expect(early.stderr).toMatch(/^millrace: the clock is before .*, when the ledger was last written\n$/);
+  const days = { fromDate: '2026-11-01', untilDate: '2026-11-02' };
+  const request = QueryPrivateRequest.fromPartial({
+    statistic: Statistic.STATISTIC_COUNT,
+    epsilon: 0.25,
+    ...days,
+  });
+  using channel = new Channel(opened.address, { token: 'cleo-token' });
+  await expect(
+    channel.client(contracts.privacy).queryPrivate(request, rootCall({ timeoutMs: 20_000 })),
+  ).rejects.toMatchObject({
+    reason: 'CLOCK_SET_BACK',
+    code: 9,
+    message: expect.stringMatching(/^the clock is before .*, when the ledger was last written$/),
+  });
   expect(await linesOfLedger()).toEqual(before);
   await opened[Symbol.asyncDispose]();
   const path = join(folder, `ledger-${String(ledger.epoch).padStart(8, '0')}.jsonl`);
   await writeFile(path, (await readFile(path, 'utf8')).replace('"epsilon":0.5', '"epsilon":0.1'));
   opened = await openLogging(place.home, 'socket', place.settings, opened.address);
-  const damaged = await ask();
+  const damaged = await privacy('cleo', 'query', 'count', ...DAYS, '--epsilon', '0.25');
   expect([damaged.code, damaged.stdout]).toEqual([1, '']);
   expect(damaged.stderr).toBe(
     `millrace: ${path}:2: what was granted is damaged or missing here; put the file back as it was\n`,

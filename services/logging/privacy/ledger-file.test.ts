@@ -198,8 +198,11 @@ test.skipIf(!hasPrlimit)(
     await using place = await temporaryHome();
     const { child, exited, granted, first } = startCharger(place.home);
     await first;
+    child.kill('SIGSTOP');
     const { length } = await readFile(join(place.home, fileOf(1)));
-    spawnSync('prlimit', ['--pid', String(child.pid), `--fsize=${length + 5_000}`]);
+    // Less than a line has room.
+    spawnSync('prlimit', ['--pid', String(child.pid), `--fsize=${length + 100}`]);
+    child.kill('SIGCONT');
     await exited;
     expect(granted.pop()).toBe('LEDGER_UNAVAILABLE');
     const bytes = await readFile(join(place.home, fileOf(1)));
