@@ -127,6 +127,28 @@ describe.each(SPACES)('%s', (space) => {
     expect(vectors).toEqual(kept);
   });
 
+  test('HNSW finds every row beside many that are equal, from a file too', async () => {
+    const rows = clustered(new Random(3), 1500, dim);
+    // A third is one vector, a third is forty vectors over and over.
+    for (let row = 0; row < 500; row++) rows.fill(0, row * dim, (row + 1) * dim);
+    for (let row = 540; row < 1000; row++)
+      rows.copyWithin(row * dim, (500 + (row % 40)) * dim, (501 + (row % 40)) * dim);
+    const table = new VectorTable(rows, dim, space);
+    const exact = await ExactIndex.create(table);
+    const hnsw = HnswIndex.build(table);
+    const read = await HnswIndex.fromBytes(await hnsw.toBytes(), table);
+    let hits = 0;
+    for (let i = 0; i < 30; i++) {
+      const query = queries.slice(i * dim, (i + 1) * dim);
+      const expected = new Set((await exact.search(query, 20)).rows);
+      const found = await hnsw.search(query, 20);
+      expect(await read.search(query, 20)).toEqual(found);
+      hits += found.rows.filter((row) => expected.has(row)).length;
+    }
+    expect(hits / (30 * 20)).toBeGreaterThan(0.98);
+    expect((await hnsw.search(rows.slice(0, dim), 2000)).count).toBe(1500);
+  });
+
   test('a batch gives what single searches give', async () => {
     const exact = await ExactIndex.create(new VectorTable(vectors, dim, space));
     const batch = await exact.searchBatch(queries, 25);

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import hnswlib from 'hnswlib-node';
 import { MillraceError } from '../errors.ts';
 import type { Neighbours, VectorIndex } from './index-types.ts';
+import { RepeatedRows } from './repeated-rows.ts';
 import { rescore } from './rescore.ts';
 import type { VectorTable } from './vectors.ts';
 
@@ -34,7 +35,8 @@ type Graph = InstanceType<typeof hnswlib.HierarchicalNSW>;
  * Hierarchical navigable small worlds (Malkov, Yashunin 2016) by hnswlib, in Euclidean space: for inner product and cosine a
  * coordinate √(M² − ‖x‖²) is appended to each row, M the greatest norm, and 0 to the query, which makes the greatest product
  * the nearest neighbour (Bachrach et al. 2014). Where rows' norms differ widely that coordinate drowns the others, and the
- * graph is built by the inner product itself (Morozov, Babenko 2018). Scores are computed again from the table.
+ * graph is built by the inner product itself (Morozov, Babenko 2018). Of equal rows the first alone is in the graph, since many at
+ * one place fill each other's links and cut the rest off. Scores are computed again from the table.
  */
 export class HnswIndex implements VectorIndex {
   readonly kind = 'hnsw';
@@ -44,17 +46,26 @@ export class HnswIndex implements VectorIndex {
   readonly #table: VectorTable;
   readonly #graph: Graph;
   readonly #options: HnswOptions;
+  /** Absent where the graph has every row. */
+  readonly #repeated: RepeatedRows | undefined;
   /** hnswlib takes number[] only; searches are synchronous, so one will do. */
   readonly #query: number[];
   #ef = 0;
 
-  private constructor(table: VectorTable, graph: Graph, options: HnswOptions, pointLength: number) {
+  private constructor(
+    table: VectorTable,
+    graph: Graph,
+    options: HnswOptions,
+    pointLength: number,
+    repeated: RepeatedRows | undefined,
+  ) {
     this.size = table.size;
     this.dim = table.dim;
     this.space = table.space;
     this.#table = table;
     this.#graph = graph;
     this.#options = options;
+    this.#repeated = repeated;
     this.#query = new Array<number>(pointLength).fill(0);
   }
 
@@ -65,11 +76,13 @@ export class HnswIndex implements VectorIndex {
     const { m, efConstruction, seed } = options;
     graph.initIndex({ maxElements: Math.max(1, table.size), m, efConstruction, randomSeed: seed });
     const points = new Points(table, layout);
+    const repeated = new RepeatedRows(table);
     for (let row = 0; row < table.size; row++) {
-      graph.addPoint(points.at(row), row);
+      if (repeated.isFirst(row)) graph.addPoint(points.at(row), row);
       if ((row + 1) % 1000 === 0) onProgress?.(row + 1);
     }
-    return new HnswIndex(table, graph, options, layout.length);
+    const isWhole = repeated.distinct === table.size;
+    return new HnswIndex(table, graph, options, layout.length, isWhole ? undefined : repeated);
   }
 
   /**
@@ -78,15 +91,15 @@ export class HnswIndex implements VectorIndex {
    */
   static async load(path: string, table: VectorTable, options = hnswDefaults): Promise<HnswIndex> {
     const layout = layoutOf(table);
-    await checkShape(path, table, layout);
+    const repeated = await checkShape(path, table, layout);
     const graph = new hnswlib.HierarchicalNSW(layout.metric, layout.length);
     try {
       await graph.readIndex(path);
     } catch (cause) {
       throw damaged(path, (cause as Error).message);
     }
-    checkSample(path, graph, table, layout);
-    return new HnswIndex(table, graph, options, layout.length);
+    checkSample(path, graph, table, layout, repeated);
+    return new HnswIndex(table, graph, options, layout.length, repeated);
   }
 
   static async fromBytes(bytes: Uint8Array, table: VectorTable, options = hnswDefaults): Promise<HnswIndex> {
@@ -115,8 +128,10 @@ export class HnswIndex implements VectorIndex {
     if (wanted === 0) return rescore(this.#table, prepared, [], 0, out);
     for (let i = 0; i < prepared.length; i++) this.#query[i] = prepared[i];
     this.#setEf(Math.max(this.#options.efSearch, Math.ceil(wanted * this.#options.efPerNeighbour)));
-    const { neighbors } = this.#graph.searchKnn(this.#query, wanted);
-    return rescore(this.#table, prepared, neighbors, wanted, out);
+    const repeated = this.#repeated;
+    const nodes = Math.min(wanted, repeated?.distinct ?? wanted);
+    const { neighbors } = this.#graph.searchKnn(this.#query, nodes);
+    return rescore(this.#table, prepared, repeated?.expanded(neighbors, wanted) ?? neighbors, wanted, out);
   }
 
   #setEf(ef: number): void {
@@ -174,8 +189,15 @@ class Points {
 
 const HEADER_BYTES = 96;
 
-/** hnswlib reads past a point's end where the dimension differs, so its header is compared before it reads. */
-async function checkShape(path: string, table: VectorTable, layout: Layout): Promise<void> {
+/**
+ * hnswlib reads past a point's end where the dimension differs, so its header is compared before it reads. Returns which rows
+ * repeat where the graph has not all of them.
+ */
+async function checkShape(
+  path: string,
+  table: VectorTable,
+  layout: Layout,
+): Promise<RepeatedRows | undefined> {
   const file = await open(path).catch((cause: Error) => {
     throw damaged(path, cause.message);
   });
@@ -186,17 +208,27 @@ async function checkShape(path: string, table: VectorTable, layout: Layout): Pro
   const rows = field(2);
   const [bytesPerRow, labelOffset, dataOffset] = [field(3), field(4), field(5)];
   const length = (labelOffset - dataOffset) / Float32Array.BYTES_PER_ELEMENT;
-  if (rows !== table.size || length !== layout.length || bytesPerRow !== labelOffset + 8) {
+  const repeated = rows === table.size ? undefined : new RepeatedRows(table);
+  const expected = repeated?.distinct ?? table.size;
+  if (rows !== expected || length !== layout.length || bytesPerRow !== labelOffset + 8) {
     throw damaged(path, `has ${rows} rows of ${length}, not ${table.size} of ${layout.length}`);
   }
+  return repeated;
 }
 
 const SAMPLE_ROWS = 16;
 
-function checkSample(path: string, graph: Graph, table: VectorTable, layout: Layout): void {
+function checkSample(
+  path: string,
+  graph: Graph,
+  table: VectorTable,
+  layout: Layout,
+  repeated: RepeatedRows | undefined,
+): void {
   const points = new Points(table, layout);
   const step = Math.max(1, Math.floor(table.size / SAMPLE_ROWS));
   for (let row = 0; row < table.size; row += step) {
+    if (repeated?.isFirst(row) === false) continue;
     const stored = graph.getPoint(row);
     if (!points.at(row).every((value, i) => Math.fround(value) === stored[i])) {
       throw damaged(path, `was made from other vectors: row ${row} differs`);
