@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { pause } from '../../../common/clock.ts';
 import { asMillraceError } from '../../../common/errors.ts';
+import { diskFiles, type LogFiles } from '../../../common/log/log-files.ts';
 import { Random } from '../../../common/random.ts';
 import { temporaryHome } from '../../../test/support/temporary-home.ts';
 import { FailingPower } from './fixtures/failing-power.ts';
@@ -233,6 +234,29 @@ test('an owner that is stopped stays the owner; one that went on after it was ta
   expect(await charged(successor, 1)).toBe(1);
   await successor.close();
 });
+
+test.each([
+  ['its lines', 2],
+  ['its mark', 3],
+])(
+  'an owner that is taken over while it writes %s refuses the charge, and the next one has it',
+  async (_, nth) => {
+    await using place = await temporaryHome();
+    let syncs = 0;
+    let successor: Ledger | undefined;
+    const sync: LogFiles['sync'] = async (path, file) => {
+      await diskFiles.sync(path, file);
+      if (++syncs !== nth) return;
+      await forgetOwners(place.home);
+      successor = await Ledger.open(place.home);
+    };
+    const ledger = await Ledger.open(place.home, { files: { ...diskFiles, sync } });
+    expect(await charged(ledger, 1)).toBe(0);
+    expect(successor?.spent('ana', GRANT.delta)[0].queries).toBe(1);
+    await ledger.close();
+    await successor?.close();
+  },
+);
 
 test(`of owners that do not see one another none grants what another one does not read (seed ${SEED})`, async () => {
   await using place = await temporaryHome();
