@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import hnswlib from 'hnswlib-node';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../random.ts';
 import { createIndex, EXACT_ROWS_MAX, indexDefaults } from './create-index.ts';
@@ -239,6 +240,19 @@ describe('an HNSW file', () => {
       const query = vectors.slice(0, dim);
       expect(await read.search(query, 50)).toEqual(await index.search(query, 50));
     }
+  });
+
+  test('that holds equal rows one by one is read too', async () => {
+    const twice = Float32Array.of(...vectors, ...vectors);
+    const whole = new VectorTable(twice, dim, 'l2');
+    const graph = new hnswlib.HierarchicalNSW('l2', dim);
+    graph.initIndex({ maxElements: 800, m: 16, efConstruction: 200, randomSeed: 1 });
+    for (let row = 0; row < 800; row++) graph.addPoint([...twice.subarray(row * dim, (row + 1) * dim)], row);
+    const path = join(folder, 'whole');
+    await graph.writeIndex(path);
+    const read = await HnswIndex.load(path, whole);
+    const query = twice.slice(0, dim);
+    expect(await read.search(query, 30)).toEqual(await HnswIndex.build(whole).search(query, 30));
   });
 
   test('is refused by name where it is missing, cut off, of another shape, or of other vectors', async () => {

@@ -20,14 +20,18 @@ export interface IndexOptions {
 
 export const indexDefaults: IndexOptions = { kind: 'auto', hnsw: hnswDefaults };
 
-/** An index over row-major `vectors`, which it keeps. Building HNSW blocks the thread: 25 s for 100,000 × 64. */
+/**
+ * An index over row-major `vectors`, which it keeps. Building HNSW blocks the thread: 25 s for 100,000 × 64; `onProgress` hears
+ * how many rows are in.
+ */
 export async function createIndex(
   vectors: Float32Array<ArrayBuffer>,
   dim: number,
   space: Space,
   options: IndexOptions = indexDefaults,
+  onProgress?: (rows: number) => void,
 ): Promise<VectorIndex> {
   const table = new VectorTable(vectors, dim, space);
   const exact = options.kind === 'exact' || (options.kind === 'auto' && table.size <= EXACT_ROWS_MAX);
-  return exact ? ExactIndex.create(table) : HnswIndex.build(table, options.hnsw);
+  return exact ? ExactIndex.create(table) : HnswIndex.build(table, options.hnsw, onProgress);
 }

@@ -4,13 +4,15 @@ import type { Neighbours, VectorIndex } from '../../common/ann/index-types.ts';
 import type { Space } from '../../common/ann/vectors.ts';
 import { type Bench, oneOf, parsed, required, UsageError, wholeNumber } from './bench.ts';
 import { readBytes } from './files.ts';
-import { measured } from './report.ts';
+import { heartbeat, measured } from './report.ts';
 
 const ENGINES = ['exact', 'hnsw'] as const;
 const SPACES = ['cosine', 'l2', 'ip'] as const;
 const K = 10;
 /** Queries before the clock starts. */
 const WARM_UP = 50;
+/** Queries between two words of progress, which are timed with them. */
+const QUERIES_A_STEP = 256;
 /** Where an index answered fewer than asked. */
 const NONE = -1;
 
@@ -57,7 +59,10 @@ interface Task {
 async function measureEngine(engine: (typeof ENGINES)[number], task: Task) {
   const { base, queries, dim, space } = task;
   const buildStart = performance.now();
-  const index = await createIndex(base, dim, space, { ...indexDefaults, kind: engine });
+  const hear = heartbeat(`ann: ${engine}`);
+  const index = await createIndex(base, dim, space, { ...indexDefaults, kind: engine }, (rows) =>
+    hear(`${rows} of ${base.length / dim} rows`),
+  );
   const buildSeconds = (performance.now() - buildStart) / 1000;
   const count = queries.length / dim;
   const out: Neighbours = { count: 0, rows: new Uint32Array(K), scores: new Float32Array(K) };
@@ -67,6 +72,7 @@ async function measureEngine(engine: (typeof ENGINES)[number], task: Task) {
   for (let i = 0; i < count; i++) {
     const { rows, count: answered } = await index.search(queryAt(task, i), K, out);
     found.set(rows.subarray(0, answered), i * K);
+    if (i % QUERIES_A_STEP === 0) hear(`${i} of ${count} queries`);
   }
   const searchSeconds = (performance.now() - searchStart) / 1000;
   return {

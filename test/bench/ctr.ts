@@ -157,7 +157,7 @@ async function measureModel(name: SecondStageName, data: CtrData, seed: number) 
       seed,
       featureSchemaHash: vectoriser.hash,
       threads: THREADS(train.rows),
-      onProgress: ({ metric }) => hear(metric ?? Number.NaN),
+      onProgress: ({ epoch, loss }) => hear(`epoch ${epoch}, loss ${loss.toFixed(4)}`),
     },
   );
   await using scorer = await Scorer.open(model.onnx, {

@@ -123,7 +123,7 @@ export async function measureRanker(
     examples: valid,
     metric: (scores: Float32Array | Float64Array) => {
       const [ndcg] = choosing.ndcg(scores);
-      hear(ndcg);
+      hear(`NDCG@${CHOOSING} ${ndcg.toFixed(4)} on the validation part`);
       return ndcg;
     },
   };

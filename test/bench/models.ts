@@ -51,14 +51,14 @@ async function measureModel(name: string, lists: ItemLists, seed: number) {
 function validation(
   { train, valid }: ItemLists,
   seed: number,
-  hear: (merit: number) => void,
+  hear: (step: string) => void,
 ): HeldOut | undefined {
   if (valid.columns.length === 0) return undefined;
   const rows = heldOutRows(valid, Math.max(USERS_MIN, Math.floor(MEASURED_SCORES / train.columnCount)), seed);
   return {
     merit: async (model) => {
       const [{ ndcg }] = await rankHeldOut(model, train, valid, [10], rows);
-      hear(ndcg);
+      hear(`NDCG@10 ${ndcg.toFixed(4)} on the validation part`);
       return ndcg;
     },
     patience: PATIENCE,

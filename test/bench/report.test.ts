@@ -13,10 +13,7 @@ it('a measurement says on standard error how far it is, every ten seconds at mos
   const hear = heartbeat('models: ease');
   for (let second = 1; second <= 25; second++) {
     vi.advanceTimersByTime(1000);
-    hear(second / 100);
+    hear(`step ${second}`);
   }
-  expect(said).toEqual([
-    'models: ease: 10 s, measurement 10 on the validation part: 0.1000',
-    'models: ease: 20 s, measurement 20 on the validation part: 0.2000',
-  ]);
+  expect(said).toEqual(['models: ease: 10 s, step 10', 'models: ease: 20 s, step 20']);
 });
