@@ -80,6 +80,23 @@ describe('bench ltr', () => {
     expect(figures['ndcg@1']).toBeGreaterThan(0.6);
   });
 
+  it('learns from groups of one document by pointwise models, and says that the others cannot', async () => {
+    const one = join(folder, 'one');
+    const random = new Random(5);
+    const document = (at: number) => {
+      const x = random.next();
+      return `${Math.floor(3 * x)} qid:${at} 1:${x} 3:0`;
+    };
+    writeFileSync(one, Array.from({ length: 60 }, (_, at) => document(at)).join('\n'));
+    const args = ['--train', one, '--valid', one, '--test', test, '--model'];
+    expect((await run(...args, 'linear'))['ndcg@1']).toBe(0.75);
+    await expect(run(...args, 'ranknet')).rejects.toThrow(
+      `${one}: no group has documents of different grades`,
+    );
+    writeFileSync(one, '1 qid:1 1:1\n1 qid:2 1:2\n');
+    await expect(run(...args, 'linear')).rejects.toThrow(`${one}: no two documents are of different grades`);
+  });
+
   it('names a wrong option or line', async () => {
     await expect(run('--train', train)).rejects.toThrow('--test is missing');
     await expect(run('--train', train, '--test', test)).rejects.toThrow('--valid is missing');
@@ -89,7 +106,7 @@ describe('bench ltr', () => {
     await expect(run(...few)).rejects.toThrow('have 40 groups');
     const flat = join(folder, 'flat');
     writeFileSync(flat, '1 qid:1 1:1\n1 qid:1 1:2\n');
-    await expect(run(...linear.with(1, flat))).rejects.toThrow('flat: no group has documents of different');
+    await expect(run(...linear.with(1, flat))).rejects.toThrow('flat: no two documents are of different');
     const bad = join(folder, 'bad');
     writeFileSync(bad, '1 qid:1 1:x\n');
     await expect(run(...linear.with(1, bad))).rejects.toThrow("bad:1: feature 1: 'x'");

@@ -15,6 +15,9 @@ const CHOOSING = 10;
 const SEED = 1;
 const THREADS = 2;
 
+/** Models of a document's grade, whatever else is in its group: they learn from groups of one document too. */
+const POINTWISE: ReadonlySet<RankerName> = new Set(['linear', 'logistic', 'neural']);
+
 /** The three parts of a data set, all of the same columns. */
 export interface RankingParts {
   readonly train: GroupedExamples;
@@ -58,8 +61,13 @@ export const ltrBench: Bench = {
     const model = oneOf(values.model, RANKER_NAMES, 'model');
     const last = validLast === undefined ? 0 : wholeNumber(validLast, 'valid-last', 1);
     const parts = await readParts(files, values.group, last);
-    if (tellingGroups(parts.train).length === 0)
-      throw new UsageError(`${files.train.join(', ')}: no group has documents of different grades`);
+    const { train } = parts;
+    const isPointwise = POINTWISE.has(model);
+    const learnsFrom = isPointwise ? { ...train, groups: Uint32Array.of(0, train.rows) } : train;
+    if (tellingGroups(learnsFrom).length === 0)
+      throw new UsageError(
+        `${files.train.join(', ')}: no ${isPointwise ? 'two documents are' : 'group has documents'} of different grades`,
+      );
     await measured(print, { bench: 'ltr', model, noRelevant }, seed, () =>
       measureRanker(model, parts, noRelevant, seed),
     );
