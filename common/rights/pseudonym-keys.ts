@@ -5,7 +5,10 @@ import { z } from 'zod';
 import type { ConfigSource } from '../config.ts';
 import { MillraceError } from '../errors.ts';
 import { makeDirectory, replaceFile } from '../log/durable-files.ts';
+import { LogLockedError } from '../log/errors.ts';
+import { OwnerLock } from '../log/owner-lock.ts';
 import { rightsSchema } from './config.ts';
+import { keyMarksPath, markKeys, whyNotTheKeys } from './pseudonym-key-marks.ts';
 
 const KEY_BYTES = 32;
 const FILE_MODE = 0o600;
@@ -43,62 +46,105 @@ export type PseudonymKey = z.infer<typeof keySchema>;
 /** Ids as they are, at all times. */
 export const PLAIN_IDS: PseudonymKey = { number: 0, from: FIRST_MONTH, key: null };
 
-/** The file that `rights.pseudonymKeys` names; undefined: ids are stored as they come. */
-export function pseudonymKeysPath(source: ConfigSource): string | undefined {
-  const { pseudonymKeys } = source.section('rights', rightsSchema);
-  return pseudonymKeys === undefined ? undefined : resolve(source.home, pseudonymKeys);
+/** The file of the keys, and the MILLRACE_HOME that remembers which were made. */
+export interface KeyPlace {
+  readonly path: string;
+  readonly home: string;
 }
 
-/** The keys of a file, earliest first. CONFIG_INVALID, naming the file, where it is missing or not what was written. */
-export function readPseudonymKeys(path: string): PseudonymKey[] {
-  const text = textOf(path);
-  if (text === undefined)
-    throw new MillraceError(
-      'CONFIG_INVALID',
-      `rights.pseudonymKeys: ${path} is not there; \`millrace privacy rotate-key\` makes it`,
-    );
-  try {
-    return fileSchema.parse(JSON.parse(text)).keys;
-  } catch (cause) {
-    const why = cause instanceof z.ZodError ? z.prettifyError(cause) : (cause as Error).message;
-    throw new MillraceError('CONFIG_INVALID', `${path}: ${why}`, { cause });
-  }
+/** The file that `rights.pseudonymKeys` names; undefined: ids are stored as they come. */
+export function pseudonymKeyPlace(source: ConfigSource): KeyPlace | undefined {
+  const { home } = source;
+  const { pseudonymKeys } = source.section('rights', rightsSchema);
+  return pseudonymKeys === undefined ? undefined : { path: resolve(home, pseudonymKeys), home };
 }
 
 /**
- * Adds a key that comes into force with the next month; makes the file where there is none: the first key is in force from the
- * beginning of time where nothing is stored yet. Durable on return; answers all keys.
+ * The keys of a file, earliest first. CONFIG_INVALID, naming the file, where it is missing, not what was written, or has others than were
+ * made here.
+ */
+export function readPseudonymKeys(place: KeyPlace): PseudonymKey[] {
+  const keys = keysMade(place);
+  if (keys === undefined) throw faultOf(place.path, 'is not there; `millrace privacy rotate-key` makes it');
+  return keys;
+}
+
+/**
+ * Adds a key that comes into force with the next month; makes the file where there never was one: the first key is in force from the
+ * beginning of time where nothing is stored yet. Durable on return; answers all keys. One process at a time.
  */
 export async function rotatePseudonymKey(
-  path: string,
+  place: KeyPlace,
   nowMs: number,
   isAnythingStored: boolean,
 ): Promise<PseudonymKey[]> {
-  const isNew = textOf(path) === undefined;
-  const known = isNew ? [PLAIN_IDS] : readPseudonymKeys(path);
-  const from = isNew && !isAnythingStored ? FIRST_MONTH : monthAfter(nowMs + NOTICE_MS);
+  const folder = dirname(keyMarksPath(place.home));
+  await makeDirectory(folder);
+  const lock = await OwnerLock.acquire(folder).catch((error) => {
+    if (!(error instanceof LogLockedError)) throw error;
+    throw faultOf(place.path, `process ${error.pid} is adding a key`);
+  });
+  try {
+    const known = keysMade(place);
+    if (known !== undefined) await markKeys(known, place.home);
+    const next = monthAfter(nowMs + NOTICE_MS);
+    const keys =
+      known === undefined && !isAnythingStored
+        ? [newKey(1, FIRST_MONTH)]
+        : withNext(place.path, known ?? [PLAIN_IDS], next);
+    await makeDirectory(dirname(place.path));
+    await replaceFile(place.path, `${JSON.stringify({ keys }, null, 2)}\n`, FILE_MODE);
+    await markKeys(keys, place.home);
+    return keys;
+  } finally {
+    await lock.release();
+  }
+}
+
+/** Undefined: none was made yet. */
+function keysMade({ path, home }: KeyPlace): PseudonymKey[] | undefined {
+  const keys = keysIn(path);
+  const why = whyNotTheKeys(keys ?? [], home);
+  if (why !== undefined) throw faultOf(path, why);
+  return keys;
+}
+
+function withNext(path: string, known: readonly PseudonymKey[], from: string): PseudonymKey[] {
   const latest = known.at(-1) as PseudonymKey;
-  if (!isNew && latest.from >= from)
+  if (latest.from >= from)
     throw new MillraceError(
       'CONFIG_INVALID',
       `${path}: key ${latest.number} comes into force with ${latest.from} and is not used yet`,
     );
-  const added = { number: latest.number + 1, from, key: randomBytes(KEY_BYTES).toString('hex') };
-  const keys = from === FIRST_MONTH ? [added] : [...known, added];
-  await makeDirectory(dirname(path));
-  await replaceFile(path, `${JSON.stringify({ keys }, null, 2)}\n`, FILE_MODE);
-  return keys;
+  return [...known, newKey(latest.number + 1, from)];
 }
 
-function textOf(path: string): string | undefined {
+function newKey(number: number, from: string): PseudonymKey {
+  return { number, from, key: randomBytes(KEY_BYTES).toString('hex') };
+}
+
+/** Undefined: there is no file. */
+function keysIn(path: string): PseudonymKey[] | undefined {
+  let text: string;
   try {
-    return readFileSync(path, 'utf8');
+    text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined;
     throw new MillraceError('CONFIG_INVALID', `rights.pseudonymKeys: ${(error as Error).message}`, {
       cause: error,
     });
   }
+  try {
+    return fileSchema.parse(JSON.parse(text)).keys;
+  } catch (cause) {
+    // What JSON.parse says quotes the file, keys and all.
+    if (!(cause instanceof z.ZodError)) throw faultOf(path, 'is not JSON; put the file back from a copy');
+    throw faultOf(path, z.prettifyError(cause));
+  }
+}
+
+function faultOf(path: string, why: string): MillraceError {
+  return new MillraceError('CONFIG_INVALID', `rights.pseudonymKeys: ${path}: ${why}`);
 }
 
 function monthAfter(timeMs: number): string {

@@ -1,9 +1,16 @@
 import { createHmac } from 'node:crypto';
 import { pause } from '../clock.ts';
 import type { ConfigSource } from '../config.ts';
+import { MillraceError } from '../errors.ts';
 import { fileSignature } from '../file-signature.ts';
 import type { Logger } from '../telemetry/log.ts';
-import { PLAIN_IDS, type PseudonymKey, pseudonymKeysPath, readPseudonymKeys } from './pseudonym-keys.ts';
+import {
+  type KeyPlace,
+  PLAIN_IDS,
+  type PseudonymKey,
+  pseudonymKeyPlace,
+  readPseudonymKeys,
+} from './pseudonym-keys.ts';
 
 const POLL_MS = 1_000;
 /** Of base64url: 132 bits. */
@@ -20,42 +27,59 @@ interface Generation {
  * that names of different keys are one person's.
  */
 export class Pseudonyms {
-  readonly #path: string | undefined;
+  readonly #place: KeyPlace | undefined;
+  #keys: readonly PseudonymKey[];
   /** Latest first; the last one is in force from the beginning of time. */
   #generations: readonly Generation[];
 
-  private constructor(path: string | undefined, keys: readonly PseudonymKey[]) {
-    this.#path = path;
+  private constructor(place: KeyPlace | undefined, keys: readonly PseudonymKey[]) {
+    this.#place = place;
+    this.#keys = keys;
     this.#generations = generationsOf(keys);
   }
 
   /** Of a configuration; see `readPseudonymKeys`. */
   static open(source: ConfigSource): Pseudonyms {
-    const path = pseudonymKeysPath(source);
-    return new Pseudonyms(path, path === undefined ? [PLAIN_IDS] : readPseudonymKeys(path));
+    const place = pseudonymKeyPlace(source);
+    return new Pseudonyms(place, place === undefined ? [PLAIN_IDS] : readPseudonymKeys(place));
   }
 
-  /** Takes up keys that are added, until `signal` aborts; a file that has become unreadable changes nothing. */
+  /** Takes up keys that are added, until `signal` aborts; a file that has become unreadable, or lacks a key in use, changes nothing. */
   async follow(log: Logger, signal: AbortSignal): Promise<void> {
-    if (this.#path === undefined) return;
-    let known = await fileSignature(this.#path);
+    if (this.#place === undefined) return;
+    const { path } = this.#place;
+    let known = await fileSignature(path);
     while (!signal.aborted) {
       await pause(POLL_MS, signal);
-      const found = await fileSignature(this.#path);
+      const found = await fileSignature(path);
       if (found === known) continue;
       known = found;
       try {
-        this.#generations = generationsOf(readPseudonymKeys(this.#path));
-        log.info({ keys: this.#generations.length }, 'keys of pseudonyms');
+        this.#take(readPseudonymKeys(this.#place), path);
+        log.info({ keys: this.#keys.length }, 'keys of pseudonyms');
       } catch (err) {
         log.error({ err }, 'keys of pseudonyms are refused; the older ones stay in use');
       }
     }
   }
 
+  #take(keys: readonly PseudonymKey[], path: string): void {
+    const lost = this.#keys.find(
+      ({ number, from, key }) =>
+        !keys.some((other) => other.number === number && other.from === from && other.key === key),
+    );
+    if (lost !== undefined)
+      throw new MillraceError(
+        'CONFIG_INVALID',
+        `${path}: key ${lost.number} is in use and was changed or taken out`,
+      );
+    this.#keys = keys;
+    this.#generations = generationsOf(keys);
+  }
+
   /** Whether people are called by their ids, at all times. */
   get arePlain(): boolean {
-    return this.#path === undefined;
+    return this.#place === undefined;
   }
 
   /** Equal for times that know a person by the same name. */

@@ -3,7 +3,7 @@ import { systemClock } from '../../../common/clock.ts';
 import { ConfigSource } from '../../../common/config.ts';
 import { MillraceError } from '../../../common/errors.ts';
 import { findLogReader } from '../../../common/log/open-log.ts';
-import { pseudonymKeysPath, rotatePseudonymKey } from '../../../common/rights/pseudonym-keys.ts';
+import { pseudonymKeyPlace, rotatePseudonymKey } from '../../../common/rights/pseudonym-keys.ts';
 
 /** `rotate-key`. */
 export function addRotateKeyCommand(privacy: Command): void {
@@ -15,16 +15,16 @@ export function addRotateKeyCommand(privacy: Command): void {
 
 async function rotateKey(): Promise<void> {
   const source = new ConfigSource();
-  const path = pseudonymKeysPath(source);
-  if (path === undefined)
+  const place = pseudonymKeyPlace(source);
+  if (place === undefined)
     throw new MillraceError(
       'CONFIG_INVALID',
       'configuration: rights.pseudonymKeys: is absent; it says which file the keys are kept in',
     );
-  const keys = await rotatePseudonymKey(path, systemClock.nowMs(), await isAnythingStored(source));
+  const keys = await rotatePseudonymKey(place, systemClock.nowMs(), await isAnythingStored(source));
   for (const { number, from, key } of keys)
     process.stdout.write(`${from}  ${key === null ? 'ids as they come' : `key ${number}`}\n`);
-  process.stdout.write(`${path}\n`);
+  process.stdout.write(`${place.path}\n`);
 }
 
 async function isAnythingStored(source: ConfigSource): Promise<boolean> {

@@ -9,7 +9,12 @@ import { openLake } from '../../../common/lake/lake.ts';
 import { decodeEvent } from '../../../common/log/events.ts';
 import { openLog, openLogReader } from '../../../common/log/open-log.ts';
 import { Random } from '../../../common/random.ts';
-import { PLAIN_IDS, pseudonymKeysPath, readPseudonymKeys } from '../../../common/rights/pseudonym-keys.ts';
+import {
+  type KeyPlace,
+  PLAIN_IDS,
+  pseudonymKeyPlace,
+  readPseudonymKeys,
+} from '../../../common/rights/pseudonym-keys.ts';
 import { Pseudonyms } from '../../../common/rights/pseudonyms.ts';
 import { rootCall } from '../../../common/rpc/call.ts';
 import { Channel } from '../../../common/rpc/client.ts';
@@ -309,9 +314,9 @@ async function checkComingBack(
 }
 
 async function loseKeys(running: Running, { env }: Place): Promise<void> {
-  const path = pseudonymKeysPath(new ConfigSource(env)) as string;
-  const latest = readPseudonymKeys(path).at(-1);
-  await writeFile(path, JSON.stringify({ keys: [{ ...latest, from: PLAIN_IDS.from }] }));
+  const place = pseudonymKeyPlace(new ConfigSource(env)) as KeyPlace;
+  const latest = readPseudonymKeys(place).at(-1);
+  await writeFile(place.path, JSON.stringify({ keys: [{ ...latest, from: PLAIN_IDS.from }] }));
   await running.restart();
 }
 
