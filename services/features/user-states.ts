@@ -28,7 +28,8 @@ export async function getUserState(
   if (!followed.isCurrent) throw new MillraceError('STAGE_UNAVAILABLE', 'the log is not folded yet');
   if (asOf > 0) await followed.untilFolded(asOf, call);
   const { offset } = followed;
-  const whole = await untilDeadline(store.state(userId, earlierIds), call);
+  const others = [...new Set(earlierIds)].filter((id) => id !== userId);
+  const whole = await untilDeadline(store.state(userId, others), call);
   return {
     state: parts.length === 0 ? whole : encodeUser(partsOf(decodeUser(whole), parts)),
     offset,

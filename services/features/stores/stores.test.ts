@@ -192,7 +192,7 @@ describe.each(KINDS)('users in $kind', ({ kind, start }) => {
           if (round === 0) await world.features.getUserState(request, call());
         }
         expect(await served(world.features, end)).toEqual(await folded(folder.home));
-        const together = { userId: 'new', earlierIds: ['u2', 'nobody', 'u1'], parts: [], asOf: end };
+        const together = { userId: 'new', earlierIds: ['u2', 'nobody', 'u1', 'u2'], parts: [], asOf: end };
         const { state } = await world.features.getUserState(together, call());
         expect(comparable(decodeUser(state))).toEqual(await joined(folder.home, 'new', ['u1', 'u2']));
       }
