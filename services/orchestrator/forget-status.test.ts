@@ -21,7 +21,7 @@ test('a person is forgotten when every name is, by the first deadline', () => {
     ['log', 0, 'waits for its turn'],
     ['lake', 9, 'there is no lake'],
   ]);
-  expect(togetherOf([first, second])).toEqual({
+  expect(togetherOf([first, second], 0)).toEqual({
     requestId: 'a',
     requestedMs: 1,
     deadlineMs: 10,
@@ -31,6 +31,20 @@ test('a person is forgotten when every name is, by the first deadline', () => {
       { store: 'lake', doneMs: 9, detail: 'there is no lake' },
     ],
   });
-  expect(togetherOf([first])).toBe(first);
-  expect(togetherOf([])).toBeUndefined();
+  expect(togetherOf([first], 0)).toBe(first);
+  expect(togetherOf([], 3)).toBeUndefined();
+});
+
+test('a person is not forgotten while a name was never asked about, and the answer says to ask again', () => {
+  const asked = status('a', 20, [
+    ['log', 7, '2 records erased'],
+    ['request', 8, 'the id is kept no more'],
+  ]);
+  expect(togetherOf([asked], 1)).toMatchObject({
+    done: false,
+    stores: [
+      { store: 'log', doneMs: 7 },
+      { store: 'request', doneMs: 0, detail: 'the id is kept no more; asked for 1 of 2 names: ask again' },
+    ],
+  });
 });

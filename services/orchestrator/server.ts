@@ -244,7 +244,7 @@ class FrontDoor implements OrchestratorService {
       if (status !== undefined) statuses.push(status);
       this.#recentUsers.forget(name);
     }
-    return { status: togetherOf(statuses) };
+    return { status: togetherOf(statuses, names.length - statuses.length) };
   }
 
   async getForgetStatus(
@@ -253,11 +253,15 @@ class FrontDoor implements OrchestratorService {
   ): ReturnType<OrchestratorService['getForgetStatus']> {
     const { peers, pseudonyms } = this.#parts;
     if (userId === '') return peers.logging.getForgetStatus({ userId }, call);
-    const names = pseudonyms.upTo(userId, systemClock.nowMs());
+    const names = pseudonyms.upTo(checkId(userId, 'user_id'), systemClock.nowMs());
     const found = await Promise.all(
       names.map((name) => peers.logging.getForgetStatus({ userId: name }, call)),
     );
-    const together = togetherOf(found.flatMap(({ statuses }) => statuses));
+    const asked = found.flatMap(({ statuses }) => statuses);
+    const askedMs = Math.max(...asked.map(({ requestedMs }) => requestedMs));
+    const later = names.length - pseudonyms.upTo(userId, askedMs).length;
+    const unasked = found.filter(({ statuses }, i) => i >= later && statuses.length === 0).length;
+    const together = togetherOf(asked, unasked);
     return { statuses: together === undefined ? [] : [together] };
   }
 

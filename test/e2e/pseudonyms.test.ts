@@ -11,13 +11,16 @@ import { type Call, rootCall } from '../../common/rpc/call.ts';
 import { Channel } from '../../common/rpc/client.ts';
 import { contracts, type FeaturesService, type OrchestratorService } from '../../common/rpc/services.ts';
 import { decodeUser } from '../../common/user-state.ts';
-import type { Event } from '../../gen/millrace/logging/v1/logging.ts';
+import type { Event, ForgetStatus } from '../../gen/millrace/logging/v1/logging.ts';
 import { FeedbackEvent, RecommendRequest } from '../../gen/millrace/orchestrator/v1/orchestrator.ts';
 import { Action, DegradedReason } from '../../gen/millrace/type/v1/type.ts';
+import { ForgetRequests } from '../../services/logging/forgetting/requests.ts';
 import { OneProcess } from '../support/one-process.ts';
 import { temporaryHome } from '../support/temporary-home.ts';
 import { makeTinyHome, tinyPairs } from '../support/tiny-home.ts';
 
+/** Whose forgetting was asked for by one name when a kill came. */
+const HALF_ASKED = 'user-9';
 const KEYS = 'rights/keys.json';
 const MONTH_MS = monthOf(new Date());
 const BEFORE_MS = monthOf(new Date(MONTH_MS - 1));
@@ -46,6 +49,9 @@ beforeAll(async () => {
   await mkdir(join(folder.home, 'rights'));
   await writeFile(join(folder.home, KEYS), JSON.stringify({ keys: [PLAIN_IDS, ...keys] }));
   pseudonyms = Pseudonyms.open(new ConfigSource(env));
+  const requests = await ForgetRequests.open(folder.home);
+  const nowMs = Date.now();
+  await requests.add(pseudonyms.at(HALF_ASKED, nowMs), nowMs, nowMs + 3_600_000);
   const one = await OneProcess.start(folder.home, env);
   const channel = new Channel(one.address);
   door = channel.client(contracts.orchestrator);
@@ -149,4 +155,17 @@ test('attributes and friends are stored by pseudonym', async () => {
     id: pseudonyms.at('user-6', nowMs),
     attributes: { friends: { texts: { values: [pseudonyms.at('user-7', nowMs)] } }, plan: { text: 'gold' } },
   });
+});
+
+test('who was asked about by one name when a kill came is not said to be forgotten, and is once asked again', async () => {
+  const status = async (): Promise<ForgetStatus> =>
+    (await door.getForgetStatus({ userId: HALF_ASKED }, call())).statuses[0];
+  const pendingOf = ({ stores }: ForgetStatus): string[] =>
+    stores.filter(({ doneMs }) => doneMs === 0).map(({ store }) => store);
+  await expect.poll(async () => pendingOf(await status()), { timeout: 30_000 }).toEqual(['request']);
+  const half = await status();
+  expect(half.done).toBe(false);
+  expect(half.stores.at(-1)?.detail).toContain('asked for 1 of 3 names: ask again');
+  await door.forgetUser({ userId: HALF_ASKED }, call());
+  await expect.poll(async () => (await status()).done, { timeout: 30_000 }).toBe(true);
 });

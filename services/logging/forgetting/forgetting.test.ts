@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises';
+import { mkdir, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { rootCall } from '../../../common/rpc/call.ts';
@@ -104,4 +104,22 @@ test('an empty id is refused, and nobody from outside says that a person is forg
   await expect(opened.logging.append({ events: [event] }, rootCall())).rejects.toMatchObject({
     violations: [{ field: 'events[0].payload' }],
   });
+});
+
+test('a request is answered only once it is durable, and begins then, also where it was asked before in vain', async () => {
+  await using folder = await temporaryHome();
+  await using opened = await openLogging(folder.home, 'memory', SETTINGS);
+  const { logging } = opened;
+  const rights = join(folder.home, 'rights');
+  await rm(rights, { recursive: true });
+  const ask = (): ReturnType<LoggingService['forgetUser']> =>
+    logging.forgetUser({ userId: 'anna' }, rootCall());
+  await expect(ask()).rejects.toThrow();
+  await expect(ask()).rejects.toThrow();
+  await mkdir(rights);
+  const { status } = await ask();
+  const file = join(rights, 'forgotten.json');
+  expect(await readFile(file, 'utf8')).toContain(status?.requestId);
+  expect((await stat(file)).mode & 0o777).toBe(0o600);
+  await expect.poll(async () => doneOf(await statusOf(logging, 'anna'))).toContain('log');
 });

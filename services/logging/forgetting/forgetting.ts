@@ -67,7 +67,11 @@ export class Forgetting {
   /** Records a request; answers the one under way if there is one. Durable on return. */
   async request(userId: string): Promise<ForgetStatus> {
     const known = this.#requests.about(userId);
-    if (known !== undefined && known.userId !== null) return statusOf(known);
+    if (known !== undefined && known.userId !== null) {
+      await this.#requests.save();
+      this.#wake();
+      return statusOf(known);
+    }
     const nowMs = systemClock.nowMs();
     const deadlineMs = nowMs + this.#config.forgetDeadlineHours * HOUR_MS;
     const request = await this.#requests.add(userId, nowMs, deadlineMs);

@@ -9,6 +9,8 @@ import { makeDirectory, replaceFile } from '../../../common/log/durable-files.ts
 export const STORES = ['log', 'lake', 'features', 'consumers', 'bundles', 'caches', 'request'] as const;
 export type Store = (typeof STORES)[number];
 
+const FILE_MODE = 0o600;
+
 const requestSchema = z.strictObject({
   id: z.string(),
   /** Keyed hash of the user's id. */
@@ -106,7 +108,9 @@ export class ForgetRequests {
   save(): Promise<void> {
     this.#writing = this.#writing
       .catch(() => {})
-      .then(() => replaceFile(this.#path, JSON.stringify({ key: this.#key, requests: this.#requests })));
+      .then(() =>
+        replaceFile(this.#path, JSON.stringify({ key: this.#key, requests: this.#requests }), FILE_MODE),
+      );
     return this.#writing;
   }
 
