@@ -93,6 +93,11 @@ export class Pseudonyms {
     return this.#generations[this.periodAt(timeMs)].nameOf(userId);
   }
 
+  /** A name of a person that stays when keys are added. */
+  lasting(userId: string): string {
+    return (this.#generations.at(-1) as Generation).nameOf(userId);
+  }
+
   /** The names of a person in what bears a time up to that one, latest first; at least one. */
   upTo(userId: string, timeMs: number): string[] {
     return this.#generations.slice(this.periodAt(timeMs)).map(({ nameOf }) => nameOf(userId));

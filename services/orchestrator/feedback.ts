@@ -76,7 +76,7 @@ export async function recordFeedback(
     if (action === Action.ACTION_IMPRESSION || action === Action.ACTION_PREFER) continue;
     if (world.seenSeconds[action] === 0 && action !== Action.ACTION_HIDE) continue;
     world.recentUsers.acted(
-      world.pseudonyms.at(userId, world.nowMs),
+      world.pseudonyms.lasting(userId),
       world.catalogue.ordinalEver(itemId) as number,
       appended.offsets[i],
     );

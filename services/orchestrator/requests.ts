@@ -12,6 +12,7 @@ import type { Tokens } from './tokens.ts';
 
 const SEEDS_MAX = 100;
 const EXCLUDED_MAX = 10_000;
+const HOUR_MS = 3_600_000;
 const CONTEXT_CHARS_MAX = 64;
 
 /** Checks a request and resolves its ids. `bundle` and `variant` are the route's; `logged`: a record follows. */
@@ -24,6 +25,7 @@ export function recommendQuery(
     tokens: Tokens;
     pseudonyms: Pseudonyms;
     nowMs: number;
+    futureHoursMax: number;
   },
   logged: boolean,
 ): Query {
@@ -47,14 +49,32 @@ export function recommendQuery(
   };
 }
 
+interface NamesWorld {
+  readonly pseudonyms: Pseudonyms;
+  readonly nowMs: number;
+  /** See `eventsSchema`. */
+  readonly futureHoursMax: number;
+}
+
+/** The names of a user in all events that may be stored by now, latest first. */
+export function allNamesOf(userId: string, { pseudonyms, nowMs, futureHoursMax }: NamesWorld): string[] {
+  return pseudonyms.upTo(userId, nowMs + futureHoursMax * HOUR_MS);
+}
+
 /** What a user of a query is called. */
 export function namesOf(
   userId: string,
-  { pseudonyms, nowMs }: { pseudonyms: Pseudonyms; nowMs: number },
-): Pick<Query, 'userId' | 'earlierIds'> {
-  if (userId === '') return { userId, earlierIds: [] };
-  const [name, ...earlierIds] = pseudonyms.upTo(userId, nowMs);
-  return { userId: name, earlierIds };
+  world: NamesWorld,
+): Pick<Query, 'userId' | 'earlierIds' | 'lastingId'> {
+  if (userId === '') return { userId, earlierIds: [], lastingId: userId };
+  const { pseudonyms, nowMs, futureHoursMax } = world;
+  const names = allNamesOf(userId, world);
+  const lastingId = names[names.length - 1];
+  const [name] = names.splice(
+    pseudonyms.periodAt(nowMs) - pseudonyms.periodAt(nowMs + futureHoursMax * HOUR_MS),
+    1,
+  );
+  return { userId: name, earlierIds: names, lastingId };
 }
 
 export function checkedLimit(

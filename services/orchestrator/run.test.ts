@@ -17,6 +17,7 @@ it('what the user did stays excluded though another request gets a state that kn
     excluded: Uint32Array.of(3),
     recordsFeatures: false,
     earlierIds: [],
+    lastingId: 'ada',
   };
   const world = { config, recentUsers } as World;
   const before = { ...anonymousUser, id: 'ada', offset: 90 };

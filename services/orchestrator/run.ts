@@ -38,8 +38,10 @@ export interface Peers {
 export interface Query {
   /** What the user's events are stored under. Empty: nobody, which only SimilarItems allows. */
   readonly userId: string;
-  /** The same for earlier months, latest first. */
+  /** The same for other months, latest first: earlier ones, and the next where events may bear a time in it already. */
   readonly earlierIds: readonly string[];
+  /** What the user is called in `RecentUsers`, in each month. */
+  readonly lastingId: string;
   /** Without the user state. Names the bundle. */
   readonly context: RequestContext;
   readonly limit: number;
@@ -167,7 +169,7 @@ export class CascadeRun {
    * that gets a later state makes it forgotten.
    */
   noteActed({ offset }: User): void {
-    for (const item of this.world.recentUsers.actedSince(this.query.userId, offset)) this.#acted.add(item);
+    for (const item of this.world.recentUsers.actedSince(this.query.lastingId, offset)) this.#acted.add(item);
   }
 
   /**

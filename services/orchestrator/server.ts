@@ -34,7 +34,7 @@ import { recordFeedback } from './feedback.ts';
 import { togetherOf } from './forget-status.ts';
 import { RecentUsers } from './recent-users.ts';
 import { Recorder } from './recorder.ts';
-import { checkedLimit, contextOf, namesOf, recommendQuery, resolved } from './requests.ts';
+import { allNamesOf, checkedLimit, contextOf, namesOf, recommendQuery, resolved } from './requests.ts';
 import { Routes } from './routes.ts';
 import type { Peers, Query, Slate, World } from './run.ts';
 import { Tokens } from './tokens.ts';
@@ -158,7 +158,7 @@ class FrontDoor implements OrchestratorService {
     request: SimilarItemsRequest,
     call: Call,
   ): ReturnType<OrchestratorService['similarItems']> {
-    const { config, catalogue: replica, routes, pseudonyms } = this.#parts;
+    const { config, catalogue: replica, routes, pseudonyms, futureHoursMax } = this.#parts;
     const { catalogue } = replica;
     const seed = catalogue.ordinalOf(checkId(request.itemId, 'item_id'));
     if (seed === undefined) throw fieldError('item_id', 'is not in the catalogue', 'ITEM_UNKNOWN');
@@ -167,7 +167,7 @@ class FrontDoor implements OrchestratorService {
     const nowMs = systemClock.nowMs();
     const context = contextOf(request.context, route, nowMs);
     const query: Query = {
-      ...namesOf(userId, { pseudonyms, nowMs }),
+      ...namesOf(userId, { pseudonyms, nowMs, futureHoursMax }),
       context,
       recordsFeatures: recordsFeatures(context.requestId, config.recordFeatures),
       limit: checkedLimit(request.limit, config),
@@ -237,13 +237,13 @@ class FrontDoor implements OrchestratorService {
     call: Call,
   ): ReturnType<OrchestratorService['forgetUser']> {
     const { peers, pseudonyms } = this.#parts;
-    const names = pseudonyms.upTo(checkId(userId, 'user_id'), systemClock.nowMs());
+    const names = this.#namesNow(checkId(userId, 'user_id'));
     const statuses: ForgetStatus[] = [];
     for (const name of names) {
       const { status } = await peers.logging.forgetUser({ userId: name }, call);
       if (status !== undefined) statuses.push(status);
-      this.#recentUsers.forget(name);
     }
+    this.#recentUsers.forget(pseudonyms.lasting(userId));
     return { status: togetherOf(statuses, names.length - statuses.length) };
   }
 
@@ -253,7 +253,7 @@ class FrontDoor implements OrchestratorService {
   ): ReturnType<OrchestratorService['getForgetStatus']> {
     const { peers, pseudonyms } = this.#parts;
     if (userId === '') return peers.logging.getForgetStatus({ userId }, call);
-    const names = pseudonyms.upTo(checkId(userId, 'user_id'), systemClock.nowMs());
+    const names = this.#namesNow(checkId(userId, 'user_id'));
     const found = await Promise.all(
       names.map((name) => peers.logging.getForgetStatus({ userId: name }, call)),
     );
@@ -263,6 +263,10 @@ class FrontDoor implements OrchestratorService {
     const unasked = found.filter(({ statuses }, i) => i >= later && statuses.length === 0).length;
     const together = togetherOf(asked, unasked);
     return { statuses: together === undefined ? [] : [together] };
+  }
+
+  #namesNow(userId: string): string[] {
+    return allNamesOf(userId, { ...this.#parts, nowMs: systemClock.nowMs() });
   }
 
   /** Runs requests that nobody sees, so that the first real one does not pay for compilation and cold caches. */
@@ -276,6 +280,7 @@ class FrontDoor implements OrchestratorService {
         const query: Query = {
           userId: '',
           earlierIds: [],
+          lastingId: '',
           context,
           limit: config.limitDefault,
           seeds,
@@ -307,9 +312,9 @@ class FrontDoor implements OrchestratorService {
     call: Call,
     logged: boolean,
   ): Promise<{ response: RecommendResponse; slate: Slate }> {
-    const { config, catalogue, routes, tokens, pseudonyms } = this.#parts;
+    const { catalogue, routes } = this.#parts;
     const route = routes.route(request.userId);
-    const world = { config, catalogue: catalogue.catalogue, tokens, pseudonyms, nowMs: systemClock.nowMs() };
+    const world = { ...this.#parts, catalogue: catalogue.catalogue, nowMs: systemClock.nowMs() };
     const query = recommendQuery(request, route, world, logged);
     return this.#run(query, { userId: request.userId, ...route }, call, logged);
   }

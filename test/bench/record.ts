@@ -58,6 +58,7 @@ export async function record(
     const query = {
       userId,
       earlierIds: [],
+      lastingId: userId,
       context: contextOf(undefined, { bundle: bundle.version, variant: '' }, Date.now()),
       limit: config.limitDefault,
       seeds: new Uint32Array(0),

@@ -24,6 +24,7 @@ const HALF_ASKED = 'user-9';
 const KEYS = 'rights/keys.json';
 const MONTH_MS = monthOf(new Date());
 const BEFORE_MS = monthOf(new Date(MONTH_MS - 1));
+const NEXT_MS = monthOf(new Date(MONTH_MS + 32 * 86_400_000));
 const call = (): Call => rootCall({ timeoutMs: 20_000 });
 
 let stop: () => Promise<void>;
@@ -39,9 +40,10 @@ beforeAll(async () => {
     MILLRACE_HOME: folder.home,
     MILLRACE__RIGHTS__PSEUDONYM_KEYS: KEYS,
     MILLRACE__ORCHESTRATOR__DEADLINE_MS: '20000',
+    MILLRACE__EVENTS__FUTURE_HOURS_MAX: '800',
   };
   pairs = tinyPairs(await makeTinyHome(folder.home));
-  const keys = [BEFORE_MS, MONTH_MS].map((fromMs, i) => ({
+  const keys = [BEFORE_MS, MONTH_MS, NEXT_MS].map((fromMs, i) => ({
     number: i + 1,
     from: new Date(fromMs).toISOString().slice(0, 7),
     key: randomBytes(32).toString('hex'),
@@ -155,6 +157,18 @@ test('attributes and friends are stored by pseudonym', async () => {
     id: pseudonyms.at('user-6', nowMs),
     attributes: { friends: { texts: { values: [pseudonyms.at('user-7', nowMs)] } }, plan: { text: 'gold' } },
   });
+});
+
+test('what was hidden at a time of the next month is gone from the next answer, under the name of that month', async () => {
+  const user = 'user-10';
+  const request = RecommendRequest.fromPartial({ userId: user, limit: 50 });
+  const [{ itemId }] = (await door.recommend(request, call())).items;
+  const from = await endOffset();
+  await act(user, itemId, NEXT_MS + 1);
+  const again = (await door.recommend(request, call())).items.map((item) => item.itemId);
+  expect(again).not.toContain(itemId);
+  const stored = (await eventsSince(from)).find(({ feedback }) => feedback?.itemId === itemId);
+  expect(stored?.feedback?.userId).toBe(pseudonyms.at(user, NEXT_MS));
 });
 
 test('who was asked about by one name when a kill came is not said to be forgotten, and is once asked again', async () => {

@@ -77,7 +77,7 @@ export async function openCascade(
     (through: Peers): Recommender =>
     async ({ userId, timeMs }, limit) => {
       const context = RequestContext.fromPartial({ requestId: userId, bundle: version, timeMs });
-      const query = { ...PLAIN_QUERY, userId, context, limit };
+      const query = { ...PLAIN_QUERY, userId, lastingId: userId, context, limit };
       const { items, stages } = await cascade(query, world, through, rootCall());
       for (const { stage, degraded } of stages)
         for (const reason of degraded)

@@ -19,7 +19,7 @@ export async function hydrate(run: CascadeRun): Promise<Hydrated> {
 }
 
 async function taken(run: CascadeRun): Promise<Hydrated> {
-  const { userId, earlierIds } = run.query;
+  const { userId, earlierIds, lastingId } = run.query;
   if (userId === '') return { user: anonymousUser, state: NO_STATE };
   const { recentUsers } = run.world;
   const response = await run.attempt('features', async (call) => {
@@ -27,8 +27,8 @@ async function taken(run: CascadeRun): Promise<Hydrated> {
     const { state, offset } = await run.peers.features.getUserState(request, call);
     return { user: checkedUser(state), state, offset, status: undefined };
   });
-  if (response !== undefined && recentUsers.keep(userId, response.state, response.offset)) return response;
-  const cached = recentUsers.state(userId);
+  if (response !== undefined && recentUsers.keep(lastingId, response.state, response.offset)) return response;
+  const cached = recentUsers.state(lastingId);
   if (cached !== undefined) {
     run.degrade('features', DegradedReason.DEGRADED_REASON_USER_STATE_CACHED);
     return { user: decodeUser(cached), state: cached };
