@@ -347,7 +347,11 @@ test('UNAVAILABLE is retried within the deadline and then reported', async () =>
   const call = channel
     .client(contracts.ranking)
     .rank({ context, candidates: someCandidates(), wantsFeatures: false }, rootCall({ timeoutMs: 3_000 }));
-  await expect(call).rejects.toMatchObject({ code: status.UNAVAILABLE, reason: 'STAGE_UNAVAILABLE' });
+  await expect(call).rejects.toMatchObject({
+    code: status.UNAVAILABLE,
+    reason: 'STAGE_UNAVAILABLE',
+    message: 'no connection: connect ECONNREFUSED 127.0.0.1:1 (nothing listens there; is Millrace running?)',
+  });
 });
 
 test('a socket file that a killed process left behind is taken over, one in use is not', async () => {

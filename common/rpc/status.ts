@@ -36,12 +36,35 @@ export function fromServiceError(error: ServiceError): MillraceError {
   const details = Buffer.isBuffer(raw) ? decodeDetails(raw) : undefined;
   const reason =
     details?.info !== undefined && isReason(details.info.reason) ? details.info.reason : reasonOfCode(error);
-  return new MillraceError(reason, error.details || error.message, {
+  return new MillraceError(reason, withoutWrapping(error.details || error.message), {
     code: (error.code as number) === status.OK ? Code.UNKNOWN : (error.code as Code),
     metadata: details?.info?.metadata ?? {},
     violations: details?.violations ?? [],
     cause: error,
   });
+}
+
+const UNCONNECTED =
+  /Last error: (?:Error(?: \[\w+\])?: )?((?:(?!Last error: ).)*?)\.?\s*(?:\(\d{4}-\d\d-\d\dT[\d:.]+Z\)\.)?\s*Resolution note:/s;
+const OPENSSL = /^[\dA-F]+:error:[\dA-F]+:SSL routines:\w*:([^:]+):.*$/s;
+/** What is said beside a fault that by itself does not tell what to do. */
+const HINTS: readonly (readonly [RegExp, string])[] = [
+  [/ECONNREFUSED|ENOENT/, 'nothing listens there; is Millrace running?'],
+  [/wrong version number/, 'the server speaks without TLS, and `tls` is configured here'],
+  [
+    /^Failed to connect/,
+    'the server ended the connection; it may want TLS, and `tls` is not configured here',
+  ],
+  [/certificate required/, 'the server wants a certificate: `tls.cert` and `tls.key`'],
+];
+
+/** What kept grpc-js from connecting, without what it puts around that, and what it means; other messages as they are. */
+function withoutWrapping(details: string): string {
+  const found = UNCONNECTED.exec(details);
+  if (found === null) return details;
+  const fault = found[1].replace(OPENSSL, '$1');
+  const hint = HINTS.find(([pattern]) => pattern.test(fault))?.[1];
+  return `no connection: ${fault}${hint === undefined ? '' : ` (${hint})`}`;
 }
 
 function decodeDetails(bytes: Buffer): { info?: ErrorInfo; violations: FieldViolation[] } | undefined {

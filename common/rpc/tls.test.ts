@@ -105,8 +105,14 @@ describe('a server that requires certificates', () => {
   });
 
   test('refuses connections that are plain, without a certificate, or with one of another authority', async () => {
-    await expect(whoCalls(server.address, {})).rejects.toMatchObject(UNREACHED);
-    await expect(whoCalls(server.address, withoutIdentity(settings.server))).rejects.toMatchObject(UNREACHED);
+    await expect(whoCalls(server.address, {})).rejects.toMatchObject({
+      ...UNREACHED,
+      message: expect.stringMatching(/^no connection: .*`tls` is not configured here/),
+    });
+    await expect(whoCalls(server.address, withoutIdentity(settings.server))).rejects.toMatchObject({
+      ...UNREACHED,
+      message: expect.stringMatching(/^no connection: .*certificate required \(the server wants .*\)$/),
+    });
     const { MILLRACE__TLS__ca } = settings.server;
     await expect(whoCalls(server.address, { ...settings.stranger, MILLRACE__TLS__ca })).rejects.toMatchObject(
       UNREACHED,
@@ -117,7 +123,7 @@ describe('a server that requires certificates', () => {
     const { MILLRACE__TLS__ca } = settings.stranger;
     await expect(whoCalls(server.address, { ...settings.ana, MILLRACE__TLS__ca })).rejects.toMatchObject({
       ...UNREACHED,
-      message: expect.stringMatching(/unable to verify|self-signed|issuer/),
+      message: expect.stringMatching(/^no connection: [^:]*(unable to verify|self-signed|issuer)[^:]*$/),
     });
   });
 
