@@ -6,6 +6,7 @@ import { pause } from '../../common/clock.ts';
 import { SegmentLog } from '../../common/log/segment-log.ts';
 import { runCli, startCli } from '../../test/support/cli.ts';
 import { writeParquet } from '../../test/support/parquet.ts';
+import { ForgetRequests } from '../logging/forgetting/requests.ts';
 import { importFiles } from './import.ts';
 
 let home = '';
@@ -63,6 +64,20 @@ describe('importFiles', () => {
 });
 
 describe('millrace import', () => {
+  it('of a file whose people are all forgotten takes the items once, and then says that nothing is new but for them', async () => {
+    const path = await file('e.csv', ['user_id,item_id,timestamp', 'anna,a,10', 'anna,b,11']);
+    const requests = await ForgetRequests.open(home);
+    await requests.add('anna', Date.now(), Date.now());
+    const { done } = await importFiles(path, {}, home);
+    expect(done).toMatchObject({ items: 2, users: 0, interactions: 0, forgotten: 2 });
+    const { code, stdout } = await runCli(['import', path], home);
+    expect([code, stdout]).toEqual([
+      0,
+      `nothing new: the log in ${home} holds this data set already, but for 2 of people who are forgotten\n`,
+    ]);
+    expect(await logLength()).toBe(2);
+  });
+
   it('takes a lake of Parquet with other names; unknown actions and times in the far future are bad rows', async () => {
     const path = join(home, 'raw', 'day=2024-01-01');
     await mkdir(path, { recursive: true });

@@ -108,8 +108,10 @@ function printBadRows({ rows, bad, firstBad }: ImportReport): void {
 }
 
 function summary(done: LogImport, { rows, bad }: ImportReport, home: string): string {
-  if (!done.imported) return `nothing new: the log in ${home} holds this data set already`;
-  const left = done.forgotten === 0 ? '' : `, ${done.forgotten} of people who are forgotten`;
+  const left = done.forgotten === 0 ? '' : `${done.forgotten} of people who are forgotten`;
+  if (!done.imported)
+    return `nothing new: the log in ${home} holds this data set already${left === '' ? '' : `, but for ${left}`}`;
   const counts = `${done.items} items, ${done.users} users and ${done.interactions} interactions`;
-  return `${counts} from ${rows} rows (${bad} bad${left}) are in the log of ${home} from offset ${done.firstOffset}`;
+  const badAndLeft = `${bad} bad${left === '' ? '' : `, ${left}`}`;
+  return `${counts} from ${rows} rows (${badAndLeft}) are in the log of ${home} from offset ${done.firstOffset}`;
 }
