@@ -45,6 +45,9 @@ describe('with tokens', () => {
     expect(guarded.admit('raw', bearer('olga'), false)?.name).toBe('olga');
     expect(() => guarded.admit('raw', bearer('ana'), true)).toThrow('the role raw; ana does not have it');
     const unknown = ['', 'ana-token', 'Bearer ', 'Bearer ana', 'Basic ana-token'].map(header);
+    expect(() => guarded.admit('analyse', bearer('nobody'), true)).toThrow(
+      'the token of the call is not known here',
+    );
     for (const presented of [NOTHING, ...unknown])
       expect(() => guarded.admit('analyse', presented, true)).toThrow(
         expect.objectContaining({ reason: 'ACCESS_TOKEN_UNKNOWN' }),
@@ -96,7 +99,7 @@ describe('with certificates', () => {
     expect(() => guarded.admit('raw', ana, false)).toThrow(
       expect.objectContaining({ reason: 'ROLE_MISSING' }),
     );
-    expect(() => guarded.admit('raw', mallory, false)).toThrow('no token and no certificate');
+    expect(() => guarded.admit('raw', mallory, false)).toThrow('the token of the call is not known here');
   });
 
   test('serving is open until a token or a certificate has that role', () => {

@@ -96,7 +96,9 @@ export class Access {
     if (caller === undefined && this.knowsCallers)
       throw new MillraceError(
         'ACCESS_TOKEN_UNKNOWN',
-        'the call has no token and no certificate that is known here',
+        presented.authorization === undefined
+          ? 'the call has no token and no certificate that is known here'
+          : 'the token of the call is not known here',
       );
     const fault =
       caller === undefined
